@@ -1,0 +1,206 @@
+"""Sessions: one stay of one or more agents, from its start to its end."""
+
+from __future__ import annotations
+
+import os
+import time
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from sojourn import current, semconv
+from sojourn.endstate import EndState, parse_end_state
+from sojourn.events import ErrorEvent, Event, as_step, now_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+
+    from sojourn.cost import Cost
+    from sojourn.events import Step
+    from sojourn.identity import SessionId
+    from sojourn.tally import Tally
+
+__all__ = ["Keeper", "Session"]
+
+Value = str | bool | int | float | tuple[str, ...]
+
+
+class Keeper(Protocol):
+    """What a session asks of the client that keeps it."""
+
+    def emit(self, name: str, session: Session, attributes: Mapping[str, Value], severe: bool = False) -> None:
+        """Record something that happened to the session."""
+        ...
+
+    def write(self, step: Step, session: Session) -> tuple[int, int]:
+        """Record a step that already happened; returns its trace and span id."""
+        ...
+
+    def settle(self) -> None:
+        """Bring the tallies up to date."""
+        ...
+
+    def ended(self, session: Session) -> None:
+        """The session has ended: say so to the person who watches."""
+        ...
+
+    def url_of(self, session: Session) -> str:
+        """Where the session can be looked at."""
+        ...
+
+
+class Session:
+    """A running or ended session. Made by `init` and `start_session`, never by hand.
+
+    All methods may be called from any thread, and none of them waits for a network.
+    """
+
+    def __init__(
+        self, keeper: Keeper, session_id: SessionId, tags: list[str], name: str | None, tally: Tally, *, joined: bool
+    ) -> None:
+        self._keeper = keeper
+        self._lock = Lock()
+        self._owner_pid = os.getpid()
+        self._start_ns = time.time_ns()
+        self._end_ns: int | None = None
+        self.session_id = session_id
+        self.name = name
+        self.joined = joined
+        """Whether it was taken over from another process, which alone ends it implicitly."""
+        self.outer = current.chosen()
+        """The session that this one was started in, and which is current again once this one has ended."""
+        self.tally = tally
+        self.tags = tags
+        self.init_timestamp = now_iso()
+        self.end_timestamp: str | None = None
+        self.end_state: EndState = EndState.INDETERMINATE
+        self.end_state_reason: str | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether nobody in this process has ended it."""
+        return self._end_ns is None
+
+    @property
+    def session_url(self) -> str:
+        """The page of this session at the gateway that this program delivers to."""
+        return self._keeper.url_of(self)
+
+    @property
+    def owned(self) -> bool:
+        """Whether it was started by this very process, rather than joined or carried over a fork."""
+        return not self.joined and self._owner_pid == os.getpid()
+
+    def add_tags(self, tags: str | Iterable[str]) -> None:
+        """Unite `tags` (one, or several) with those that the session has, in every process."""
+        added = parse_tags(tags)
+        with self._lock:
+            self.tags = list(dict.fromkeys([*self.tags, *added]))
+        self._keeper.emit(semconv.SESSION_UPDATE, self, {semconv.SESSION_TAGS_ADDED: tuple(added)})
+
+    def set_tags(self, tags: str | Iterable[str]) -> None:
+        """Replace the session's tags."""
+        with self._lock:
+            self.tags = parse_tags(tags)
+        self._keeper.emit(semconv.SESSION_UPDATE, self, {semconv.SESSION_TAGS: tuple(self.tags)})
+
+    def record(self, event: Event) -> None:
+        """Record an `ActionEvent`, `LLMEvent`, `ToolEvent` or `ErrorEvent`, also after the session's end.
+
+        Raises TypeError for anything else, and ValueError for a time that is no ISO 8601.
+        """
+        if not isinstance(event, Event):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+            raise TypeError(f"record takes an event such as ActionEvent, not {type(event).__name__}")
+        event.session_id = self.session_id
+        if not isinstance(event, ErrorEvent):
+            event.end_timestamp = event.end_timestamp or now_iso()
+            self._keeper.write(as_step(event), self)
+            return
+        self.tally.count_error_event()
+        facts: dict[str, Value] = {semconv.EXCEPTION_TYPE: event.error_type or "Error"}
+        if event.details is not None:
+            facts[semconv.EXCEPTION_MESSAGE] = str(event.details)
+        if event.logs:
+            facts[semconv.EXCEPTION_STACKTRACE] = event.logs
+        if event.code is not None:
+            facts[semconv.ERROR_TYPE] = str(event.code)
+        self._keeper.emit(semconv.EXCEPTION_EVENT, self, facts, severe=True)
+
+    def end_session(
+        self, end_state: EndState | str = EndState.INDETERMINATE, end_state_reason: str | None = None
+    ) -> Cost:
+        """End the session and return what it cost in this process, in US dollars.
+
+        Understands `Success`, `Fail`, `Failure` and `Indeterminate` in any case, and raises ValueError for anything
+        else: then the session stays open. Ending twice changes nothing and returns the same cost.
+        """
+        state = parse_end_state(end_state)
+        self.finish(state, end_state_reason, explicit=True)
+        return self.tally.cost()
+
+    def finish(self, state: EndState, reason: str | None, *, explicit: bool) -> None:
+        """End the session; `explicit` when the program said so, rather than its exit or a fault."""
+        with self._lock:
+            if self._end_ns is not None:
+                return
+            self._end_ns = time.time_ns()
+            self.end_timestamp = now_iso()
+            self.end_state, self.end_state_reason = state, reason
+        facts: dict[str, Value] = {semconv.SESSION_END_STATE: str(state), semconv.SESSION_END_EXPLICIT: explicit}
+        if reason is not None:
+            facts[semconv.SESSION_END_REASON] = reason
+        self._keeper.emit(semconv.SESSION_END, self, facts)
+        self._keeper.settle()
+        self._keeper.ended(self)
+
+    def get_analytics(self) -> dict[str, Any]:
+        """What this process did so far: `LLM calls`, `Tool calls`, `Actions`, `Errors`, `Duration`, `Cost`."""
+        self._keeper.settle()
+        tally, cost = self.tally, self.tally.cost()
+        return {
+            "LLM calls": tally.model_calls,
+            "Tool calls": tally.tool_calls,
+            "Actions": tally.actions,
+            "Errors": tally.errors,
+            "Duration": present_duration(self.duration_s),
+            "Cost": str(cost) if cost.amount else "0.00",
+        }
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from its start in this process to its end, or to now."""
+        return ((self._end_ns or time.time_ns()) - self._start_ns) / 1e9
+
+    def __enter__(self) -> Self:
+        current.enter(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.finish(EndState.SUCCESS, None, explicit=True)
+        else:
+            self.finish(EndState.FAIL, f"{type(error).__name__}: {error}", explicit=True)
+
+    def __repr__(self) -> str:
+        state = "running" if self.is_running else str(self.end_state)
+        return f"<sojourn.Session {self.session_id} {state}>"
+
+
+def parse_tags(tags: str | Iterable[str] | None) -> list[str]:
+    """Tags as a program writes them: one text is one tag; doubles and blanks go, order stays."""
+    if tags is None:
+        return []
+    given = [tags] if isinstance(tags, str) else list(tags)
+    for tag in given:
+        if not isinstance(tag, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+            raise TypeError(f"tags must be text, not {type(tag).__name__}")
+    return list(dict.fromkeys(tag.strip() for tag in given if tag.strip()))
+
+
+def present_duration(seconds: float) -> str:
+    """`0.1s`, `1m 5.0s`, `2h 0.3s`: parts that are nought are left out, seconds never."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return " ".join([*([f"{hours}h"] if hours else []), *([f"{minutes}m"] if minutes else []), f"{rest:.1f}s"])
