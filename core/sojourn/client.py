@@ -116,6 +116,8 @@ class Client:
                 current.enter(known)
                 return known
             tally = known.tally if known is not None else Tally()
+            if name is None and not joined:
+                name = _default_name()
             session = Session(self, session_id, parse_tags(tags), name, tally, joined=joined)
             self._sessions[session_id] = session
         current.enter(session)
@@ -260,6 +262,12 @@ class Client:
     def _tell_host(self, session: Session) -> None:
         with faults.contained("client.host"):
             self.emit(semconv.SESSION_UPDATE, session, {semconv.SESSION_HOST: json.dumps(host.host_facts())})
+
+
+def _default_name() -> str | None:
+    """The program's name makes a list of sessions readable; that of an interpreter says nothing."""
+    name = host.program_name()
+    return None if name in {"python", "ipykernel_launcher", "ipython"} else name
 
 
 def get_client() -> Client | None:

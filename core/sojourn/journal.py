@@ -282,6 +282,25 @@ def _frames(path: Path, start: int) -> Iterator[Frame]:
             yield Frame(Kind(kind), payload, file.tell())
 
 
+def damaged(path: Path) -> bool:
+    """Whether something that is no torn tail stands behind the whole frames: bytes that changed on the disk.
+
+    A torn tail is a frame shorter than it says, cut by the death of its writer. Raises OSError and `NotAJournal`.
+    """
+    with path.open("rb") as file:
+        _, end = _read_header(file)
+        for frame in _frames(path, end):
+            end = frame.end
+        file.seek(end)
+        head = file.read(_FRAME.size)
+        if len(head) < _FRAME.size:
+            return False
+        kind, length, _ = _FRAME.unpack(head)
+        if length > MAX_FRAME or kind not in Kind.__members__.values():
+            return True
+        return len(file.read(length)) == int(length)
+
+
 def acknowledged(path: Path) -> int:
     """The offset up to which the frames were taken over by an endpoint; 0 when nothing was, or nobody knows."""
     try:

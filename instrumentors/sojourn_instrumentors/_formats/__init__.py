@@ -1,0 +1,1 @@
+"""Formats in which libraries hand over messages, read into the words of the conventions."""

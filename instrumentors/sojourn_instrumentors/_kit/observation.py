@@ -1,0 +1,268 @@
+"""Observations: one call of a library, watched from its start to its single end."""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.trace import Status, StatusCode
+
+from sojourn import semconv
+from sojourn.faults import contained
+from sojourn_instrumentors._kit.generation import Generation
+from sojourn_instrumentors._kit.step import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, SpanKind, Tracer
+    from opentelemetry.util.types import AttributeValue
+
+    from sojourn.content import ContentPolicy
+
+__all__ = ["Fold", "Observation", "Record", "Tracing", "Watch", "suppressed"]
+
+# The public half of the two keys that OpenTelemetry's `suppress_instrumentation()` sets; the other is private to it.
+_SUPPRESSED: Final = "suppress_instrumentation"
+
+
+class Record(Protocol):
+    """What an observation writes on its span: filled by pure functions of the library modules."""
+
+    wants_content: bool
+
+    @property
+    def span_name(self) -> str: ...
+    def request_facts(self) -> dict[str, AttributeValue]: ...
+    def response_facts(self) -> dict[str, AttributeValue]: ...
+    def request_content(self) -> Iterator[tuple[str, Any]]: ...
+    def response_content(self) -> Iterator[tuple[str, Any]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """Where the spans of one instrumentor go, and what content they may carry."""
+
+    tracer: Tracer
+    policy: ContentPolicy
+
+
+def suppressed() -> bool:
+    """Whether the program (or an exporter) asked that nothing be recorded here."""
+    return bool(otel_context.get_value(_SUPPRESSED))
+
+
+class Watch:
+    """What streams and wrappers need to know of a call under way; `end` may be called by anyone, once counts."""
+
+    __slots__ = ("_began", "complete", "ended", "pulling", "record", "started")
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.ended = False
+        self.pulling = False
+        """A chunk is being asked for: what closes the stream meanwhile is the library itself."""
+        self.complete = False
+        """The provider has said that there is nothing more."""
+        self.started = False
+        """The first chunk has come."""
+        self._began = perf_counter()
+
+    def first_chunk(self) -> None:
+        """Note when the first chunk came."""
+        self.started = True
+        record = self.record
+        if isinstance(record, Generation) and record.stream:
+            record.time_to_first_chunk = perf_counter() - self._began
+
+    def closed(self) -> None:
+        """The stream was closed: its end when the library does so, leaving early when the program does."""
+        if not (self.pulling or self.ended):
+            self.end(abandoned=not self.complete)
+
+    def collected(self) -> None:
+        """The stream became garbage.
+
+        The collector may run while this thread holds any lock, so nothing is ended on this thread: a processor
+        that takes a lock of its own would wait for itself.
+        """
+        if self.ended:
+            return
+        try:
+            _thread.start_new_thread(self.closed, ())
+        except RuntimeError:  # the interpreter is going down and starts no threads; it holds no lock of ours either
+            self.closed()
+
+    def context(self) -> Context:
+        """The context in which the library works for this call."""
+        raise NotImplementedError
+
+    def end(self, error: BaseException | None = None, *, abandoned: bool = False) -> None:
+        raise NotImplementedError
+
+
+class Observation(Watch):
+    """A call with a span of its own."""
+
+    __slots__ = (
+        "_ambient",
+        "_context",
+        "_folds",
+        "_policy",
+        "_span",
+        "_unended",
+        "group",
+        "taken",
+        "usage_below",
+        "within",
+        "yielded",
+    )
+
+    def __init__(self, tracing: Tracing, record: Record, kind: SpanKind, parent: Context | None = None) -> None:
+        super().__init__(record)
+        base = otel_context.get_current() if parent is None else parent
+        self._ambient = trace.get_current_span()
+        self._span: Span = tracing.tracer.start_span(
+            record.span_name,
+            base,
+            kind,
+            record.request_facts(),
+            record_exception=False,
+            set_status_on_exception=False,
+        )
+        self._context = trace.set_span_in_context(self._span, base)
+        self._policy = tracing.policy
+        self._folds: list[Generation] = []
+        self._unended = [True]
+        # The rest is what claims (see claim.py) need to know.
+        self.group: object = None
+        self.taken = False
+        self.yielded = False
+        self.usage_below = False
+        self.within: Observation | None = None
+        record.wants_content = tracing.policy.wants and self._span.is_recording()
+
+    @property
+    def recording(self) -> bool:
+        """Whether anyone will see this span; if not, nothing is read for it."""
+        return not self.ended and self._span.is_recording()
+
+    def context(self) -> Context:
+        return self._context
+
+    def child_context(self) -> Context:
+        """For a child that starts elsewhere: its own context, with this span as the parent."""
+        return trace.set_span_in_context(self._span, otel_context.get_current())
+
+    def is_deepest(self) -> bool:
+        """Whether the program opened no span of its own since this call began."""
+        return trace.get_current_span() is self._ambient
+
+    def requested(self) -> None:
+        """Write what the request holds in content, now: the program may change its lists while the call runs."""
+        if self.record.wants_content:
+            content = self._rendered(self.record.request_content())
+            if content:
+                self._span.set_attributes(content)
+
+    def fold(self, record: Generation) -> Fold:
+        """Watch the call of a provider that does the work of this one, without a span of its own."""
+        self.taken = True
+        record.wants_content = False
+        self._folds.append(record)
+        return Fold(self, record)
+
+    def end(self, error: BaseException | None = None, *, abandoned: bool = False) -> None:
+        # Two threads may be here at once, and only one finds something to take.
+        try:
+            self._unended.pop()
+        except IndexError:
+            return
+        self.ended = True
+        span = self._span
+        try:
+            if span.is_recording():
+                self._close(span, error, abandoned=abandoned or isinstance(error, GeneratorExit))
+        except Exception:  # the guard is built only when needed: this runs for every call
+            with contained("observation.end"):
+                raise
+        finally:
+            span.end()
+
+    def _close(self, span: Span, error: BaseException | None, *, abandoned: bool) -> None:
+        record = self.record
+        attributes: dict[str, AttributeValue] = {}
+        if isinstance(record, Generation):
+            for inner in self._folds:
+                record.absorb(inner)
+            if self._folds:
+                attributes.update(record.request_facts())
+                span.update_name(record.span_name)
+            if self.usage_below:
+                # A model made of models: the tokens are those of the innermost.
+                record.drop_usage()
+            if self.within is not None and (self.usage_below or record.has_usage):
+                self.within.usage_below = True
+        attributes.update(record.response_facts())
+        if record.wants_content:
+            attributes.update(self._rendered(record.response_content()))
+        if abandoned:
+            attributes[semconv.ABANDONED] = True
+        elif error is not None:
+            attributes[semconv.ERROR_TYPE] = error_type(error)
+        elif isinstance(record, Step) and record.failure is not None:
+            attributes[semconv.ERROR_TYPE] = "tool_error"
+            span.set_status(Status(StatusCode.ERROR, self._policy.render_text(record.failure)))
+        if attributes:
+            span.set_attributes(attributes)
+        if error is not None and not abandoned:
+            span.record_exception(error)
+            span.set_status(Status(StatusCode.ERROR, str(error) or type(error).__name__))
+
+    def _rendered(self, content: Iterable[tuple[str, Any]]) -> dict[str, AttributeValue]:
+        rendered: dict[str, AttributeValue] = {}
+        for name, value in content:
+            # By itself, since a redactor is the program's code: when it fails, its text is not recorded, all else is.
+            try:
+                told = self._policy.render_text(value) if isinstance(value, str) else self._policy.render(value)
+                if told is not None:
+                    rendered[name] = told
+            except Exception:  # the guard is built only when needed: this runs for every call
+                with contained("content"):
+                    raise
+        return rendered
+
+
+class Fold(Watch):
+    """A provider's call whose facts go to the framework's observation around it."""
+
+    __slots__ = ("_outer",)
+
+    def __init__(self, outer: Observation, record: Generation) -> None:
+        super().__init__(record)
+        self._outer = outer
+
+    @property
+    def recording(self) -> bool:
+        return self._outer.recording
+
+    def context(self) -> Context:
+        return self._outer.child_context()
+
+    def end(self, error: BaseException | None = None, *, abandoned: bool = False) -> None:  # noqa: ARG002  # see below
+        # The framework tells the outer observation how it ended; the facts are taken over then.
+        self.ended = True
+
+
+def error_type(error: BaseException) -> str:
+    """The qualified name of an exception's class."""
+    kind = type(error)
+    # asyncio.exceptions.CancelledError is known to everyone by its public name.
+    module = "asyncio" if kind is asyncio.CancelledError else kind.__module__
+    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"

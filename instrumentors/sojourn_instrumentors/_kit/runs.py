@@ -1,0 +1,168 @@
+"""Runs: the observations of a library that reports its work by callbacks, found again by its own run ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.trace import SpanKind
+
+from sojourn_instrumentors._kit import claim, parent
+from sojourn_instrumentors._kit.generation import Generation
+from sojourn_instrumentors._kit.observation import Observation, suppressed
+from sojourn_instrumentors._kit.patch import MissingTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from sojourn_instrumentors._kit.observation import Tracing
+    from sojourn_instrumentors._kit.step import Step
+
+__all__ = ["Bridge", "Runs"]
+
+MAX_OPEN = 10_000
+"""Runs kept open at once. A library that forgets to report an end must not make the program grow without bound."""
+
+
+class Runs:
+    """Open runs by id. Parents come from the library's ids; nothing is attached to OpenTelemetry's context."""
+
+    def __init__(self, tracing: Tracing, limit: int = MAX_OPEN) -> None:
+        self.policy = tracing.policy
+        self._tracing = tracing
+        self._limit = limit
+        self._open: dict[Hashable, Observation] = {}
+        # A hidden run has no span; its children belong to the parent that it has.
+        self._hidden: dict[Hashable, Observation] = {}
+
+    def __len__(self) -> int:
+        return len(self._open) + len(self._hidden)
+
+    def start(
+        self, id: Hashable, parent_id: Hashable | None, record: Step, taken: Callable[[], Any] | None = None
+    ) -> None:
+        """Begin a step, unless the program asked that nothing be recorded; `taken` reads what it was given."""
+        if suppressed():
+            return
+        observation = Observation(self._tracing, record, SpanKind.INTERNAL, self._context(parent_id))
+        self._keep(id, observation)
+        if record.wants_content and taken is not None:
+            record.taken = taken()
+            observation.requested()
+
+    def start_call(
+        self,
+        id: Hashable,
+        parent_id: Hashable | None,
+        record: Generation,
+        content: Callable[[Generation], None],
+        *,
+        batch: object = None,
+    ) -> None:
+        """Begin a call of a model: the provider's call beneath it will fold into it.
+
+        `content` reads what the model is sent, when that will be recorded.
+        `batch` is the same object for all members of a batch that is worked off by one call of the library.
+        """
+        if suppressed():
+            return
+        around = claim.holder(batch)
+        context = self._context(parent_id) if around is None else around.child_context()
+        observation = Observation(self._tracing, record, SpanKind.CLIENT, context)
+        observation.within = around
+        claim.lay(observation, batch)
+        self._keep(id, observation)
+        if record.wants_content:
+            content(record)
+            observation.requested()
+
+    def streamed(self, id: Hashable) -> None:
+        """A piece of a model's answer goes to the program: what it does from now on is not the model's doing."""
+        observation = self._open.get(id)
+        if observation is not None and not observation.yielded:
+            observation.yielded = True
+            if isinstance(observation.record, Generation):
+                observation.record.stream = True
+            observation.first_chunk()
+
+    def hide(self, id: Hashable, parent_id: Hashable | None) -> None:
+        """Make no span of a run; what it calls belongs to its parent."""
+        above = self.get(parent_id)
+        if above is not None:
+            self._hidden[id] = above
+            _bound(self._hidden, self._limit)
+
+    def get(self, id: Hashable | None) -> Observation | None:
+        """The open observation of a run, or of the nearest ancestor of a hidden one."""
+        return self._open.get(id) or self._hidden.get(id)
+
+    def end(self, id: Hashable, read: Callable[[Any], None], error: BaseException | None = None) -> None:
+        """End a run, whose result `read` writes on its record; one that is hidden or unknown is only forgotten."""
+        self._hidden.pop(id, None)
+        observation = self._open.pop(id, None)
+        if observation is None:
+            return
+        try:
+            if observation.recording:
+                read(observation.record)
+        finally:
+            observation.end(error)
+
+    def _context(self, parent_id: Hashable | None) -> Any:
+        above = self.get(parent_id)
+        return None if above is None else above.child_context()
+
+    def _keep(self, id: Hashable, observation: Observation) -> None:
+        self._open[id] = observation
+        for forgotten in _bound(self._open, self._limit):
+            forgotten.end(abandoned=True)
+
+
+@dataclass
+class Bridge:
+    """Listen to a library that reports by callbacks.
+
+    `listen` registers with the library (imported there, late) and returns what undoes it; `find` tells the id of
+    the run that the library works in at the moment, so that calls of other libraries find their parent.
+    """
+
+    target: str
+    listen: Callable[[Runs], Callable[[], None]]
+    find: Callable[[], Hashable | None]
+
+    _undo: Callable[[], None] | None = field(default=None, init=False, repr=False)
+
+    def attach(self, tracing: Tracing) -> None:
+        if self._undo is not None:
+            return
+        runs = Runs(tracing)
+        try:
+            unlisten = self.listen(runs)
+        except (ImportError, AttributeError) as fault:
+            raise MissingTarget(str(fault)) from fault
+
+        def find_parent() -> Observation | None:
+            return runs.get(self.find())
+
+        parent.register(find_parent)
+
+        def undo() -> None:
+            parent.forget(find_parent)
+            unlisten()
+
+        self._undo = undo
+
+    def detach(self) -> None:
+        undo, self._undo = self._undo, None
+        if undo is not None:
+            undo()
+
+
+def _bound(kept: dict[Hashable, Observation], limit: int) -> list[Observation]:
+    dropped: list[Observation] = []
+    while len(kept) > limit:
+        oldest = next(iter(kept), None)
+        found = kept.pop(oldest, None)
+        if found is not None:
+            dropped.append(found)
+    return dropped
