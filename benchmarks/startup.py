@@ -66,7 +66,10 @@ def main() -> None:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        needed, ours, leave, leave_silent = [], [], [], []
+        needed: list[float] = []
+        ours: list[float] = []
+        leave: list[float] = []
+        leave_silent: list[float] = []
         for _ in range(RUNS):
             needed.append(seconds(NEEDED))
             ours.append(seconds(OURS))
