@@ -7,7 +7,8 @@ import json
 import os
 import sys
 import time
-from threading import Lock, Thread
+from importlib import import_module
+from threading import Lock, RLock, Thread
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from sojourn.content import ContentPolicy
 from sojourn.endstate import EndState
 from sojourn.identity import new_session_id, parse_session_id
 from sojourn.session import Session, parse_tags
+from sojourn.signals import REASON, Watchman
 from sojourn.summary import show_summary, wanted
 from sojourn.tally import Tally
 
@@ -46,8 +48,11 @@ class Client:
         self.settings = settings
         self.policy = ContentPolicy(settings.capture)
         self._sessions: dict[str, Session] = {}
-        self._lock = Lock()
+        # A signal handler may end sessions while this very thread holds it.
+        self._lock = RLock()
         self._closed = False
+        self._doom: str | None = None
+        """The signal that the program was told of, and may yet end by."""
         self.kept_inheritance: SessionId | None = None
         """Given to `init` without starting a session; the next start takes it."""
         if not settings.disabled:
@@ -59,6 +64,7 @@ class Client:
         from opentelemetry.sdk.trace import SpanLimits, TracerProvider
         from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
+        from sojourn.companion import Companion
         from sojourn.recorder import Recorder
         from sojourn.sender import Sender
 
@@ -74,6 +80,10 @@ class Client:
         resource = ours.merge(OTELResourceDetector().detect())
         name = host.host_name if self.settings.host_facts else str
         self._recorder = Recorder(self.settings, resource, self, name)
+        if self.settings.endpoint is not None:
+            # Now, though only the sender's thread needs it: CPython forgets that Ctrl-C ended the program (and exits
+            # with 1 instead of by the signal) when a module that runs `exec`, as dataclasses do, is imported after.
+            import_module("sojourn.target")
         self._sender = Sender(self.settings)
         self._sender_pid = os.getpid()
         # Sampler and limits are given, so that variables meant for the host's own provider do not decide here.
@@ -95,9 +105,13 @@ class Client:
         )
         self.provider.add_span_processor(self._recorder)
         self._tracer = self.provider.get_tracer("sojourn")
+        self._companion = Companion(self._recorder, self.current_session_id, self.provider)
+        self._companion.watch()
         self._previous_hook = sys.excepthook
         sys.excepthook = self._on_uncaught
         atexit.register(self.close)
+        self._watchman = Watchman(self._on_dying, self._on_warned)
+        self._watchman.stand()
 
     # --- sessions -------------------------------------------------------------------------------------------------
 
@@ -225,6 +239,8 @@ class Client:
 
             self._sender, self._sender_pid = Sender(self.settings), os.getpid()
         self._sender.offer(spool)
+        # For programs that hold OpenTelemetry's own `set_tracer_provider`, which tells nobody.
+        self._companion.look()
 
     # --- the end --------------------------------------------------------------------------------------------------
 
@@ -243,12 +259,15 @@ class Client:
         with faults.contained("client.close"):
             for session in self.sessions():
                 if session.owned:
-                    session.finish(EndState.INDETERMINATE, None, explicit=False)
+                    state = EndState.INDETERMINATE if self._doom is None else EndState.FAIL
+                    session.finish(state, self._doom, explicit=False)
             self._recorder.close()
             delivered = self._sender.wait(EXIT_PATIENCE_S)
             self._sender.stop()
             if self._recorder.spool is not None:
                 self._recorder.spool.close(remove=delivered)
+        self._companion.leave()
+        self._watchman.leave()
         atexit.unregister(self.close)
         if sys.excepthook == self._on_uncaught:
             sys.excepthook = self._previous_hook
@@ -256,8 +275,16 @@ class Client:
     def _on_uncaught(self, kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
         with faults.contained("client.uncaught"):
             said = str(error)
-            self.fail_all(f"{kind.__name__}: {said}" if said else kind.__name__)
+            reason = f"{kind.__name__}: {said}" if said else kind.__name__
+            self.fail_all(REASON.format("SIGINT") if issubclass(kind, KeyboardInterrupt) else reason)
         self._previous_hook(kind, error, where)
+
+    def _on_dying(self, reason: str) -> None:
+        self.fail_all(reason)
+        self.close()
+
+    def _on_warned(self, reason: str) -> None:
+        self._doom = reason
 
     def _tell_host(self, session: Session) -> None:
         with faults.contained("client.host"):

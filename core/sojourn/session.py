@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from sojourn import current, semconv
@@ -59,7 +59,8 @@ class Session:
         self, keeper: Keeper, session_id: SessionId, tags: list[str], name: str | None, tally: Tally, *, joined: bool
     ) -> None:
         self._keeper = keeper
-        self._lock = Lock()
+        # A signal handler may end the session while this very thread holds it.
+        self._lock = RLock()
         self._owner_pid = os.getpid()
         self._start_ns = time.time_ns()
         self._end_ns: int | None = None
