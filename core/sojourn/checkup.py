@@ -13,6 +13,7 @@ from opentelemetry.trace import NoOpTracerProvider
 from sojourn import journal
 from sojourn.content import ContentPolicy
 from sojourn.instruments import instrumentors
+from sojourn.room import folder_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,9 @@ class Journals:
     orphaned: int
     waiting_bytes: int
     damaged: int
+    refused: int = 0
+    """Batches that an endpoint called malformed."""
+    folder_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,9 @@ class _Instrumentor(Protocol):
 
 def check_journals(home: Home) -> Journals:
     """Count what waits. Reads nothing but sizes and locks."""
-    living = orphaned = waiting = 0
+    living: set[str] = set()
+    orphaned: set[str] = set()
+    waiting = 0
     for path in journal.paths(home.journals):
         try:
             size = path.stat().st_size
@@ -76,15 +82,15 @@ def check_journals(home: Home) -> Journals:
             # Delivered and removed in this moment.
             continue
         waiting += max(0, size - journal.acknowledged(path))
-        if journal.owned(path):
-            living += 1
-        else:
-            orphaned += 1
+        # The files of one process differ in the last part of their names.
+        (living if journal.owned(path) else orphaned).add(path.stem.rpartition("-")[0])
     try:
         damaged = sum(path.suffix == ".damaged" for path in home.journals.iterdir())
     except OSError:
         damaged = 0
-    return Journals(living, orphaned, waiting, damaged)
+    refused = len(list(home.refused.glob("*.otlp")))
+    held = folder_bytes(home.journals)
+    return Journals(len(living), len(orphaned - living), waiting, damaged, refused, held)
 
 
 def check_libraries() -> tuple[Library, ...]:

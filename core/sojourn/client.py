@@ -6,38 +6,50 @@ import atexit
 import json
 import os
 import sys
-import time
+from contextlib import contextmanager
 from importlib import import_module
 from threading import Lock, RLock, Thread
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sojourn import current, faults, host, instruments, semconv
+from sojourn import clock, configuration, current, faults, host, instruments, limits, semconv
+from sojourn.configuration import Configuration
 from sojourn.content import ContentPolicy
 from sojourn.endstate import EndState
+from sojourn.health import Health, parting_words
+from sojourn.held import HeldSteps
 from sojourn.identity import new_session_id, parse_session_id
+from sojourn.oversight import Oversight
+from sojourn.sampling import is_sampled
 from sojourn.session import Session, parse_tags
 from sojourn.signals import REASON, Watchman
 from sojourn.summary import show_summary, wanted
 from sojourn.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
     from types import TracebackType
     from uuid import UUID
 
+    from opentelemetry.trace import Tracer
+
     from sojourn.events import Step
+    from sojourn.home import Home
     from sojourn.identity import SessionId
+    from sojourn.limits import Limits
     from sojourn.recorder import Spool
     from sojourn.session import Value
     from sojourn.settings import Settings
 
-__all__ = ["Client", "get_client", "open_client", "shutdown"]
+__all__ = ["Client", "get_client", "is_sheltered", "open_client", "sheltered", "shutdown"]
 
+MAX_NAMED = 1024
+"""Sessions whose name is remembered, so that it is not said again with each of their spans."""
 EXIT_PATIENCE_S = 0.25
 """How long the exit of the program may wait for an endpoint that makes no progress."""
 
 _client: Client | None = None
+_shelter: Callable[[Settings], Settings] | None = None
 _opening = Lock()
 
 
@@ -46,8 +58,13 @@ class Client:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.policy = ContentPolicy(settings.capture)
+        self.oversight = Oversight(self, lambda: self._recorder)
+        self.policy = ContentPolicy(settings.capture, settings.redact, self.oversight.sampling())
         self._sessions: dict[str, Session] = {}
+        self._before = faults.counted()
+        self._names: dict[str, str] = {}
+        self.steps = HeldSteps()
+        self.configuration = Configuration()
         # A signal handler may end sessions while this very thread holds it.
         self._lock = RLock()
         self._closed = False
@@ -67,6 +84,7 @@ class Client:
         from sojourn.companion import Companion
         from sojourn.recorder import Recorder
         from sojourn.sender import Sender
+        from sojourn.spanids import SpanIds
 
         ours = Resource(
             {
@@ -90,6 +108,7 @@ class Client:
         none = SpanLimits.UNSET
         self.provider = TracerProvider(
             sampler=ALWAYS_ON,
+            id_generator=SpanIds(),
             resource=resource,
             shutdown_on_exit=False,
             span_limits=SpanLimits(
@@ -105,7 +124,7 @@ class Client:
         )
         self.provider.add_span_processor(self._recorder)
         self._tracer = self.provider.get_tracer("sojourn")
-        self._companion = Companion(self._recorder, self.current_session_id, self.provider)
+        self._companion = Companion(self._recorder, self.current_session_id, self.provider, self.policy)
         self._companion.watch()
         self._previous_hook = sys.excepthook
         sys.excepthook = self._on_uncaught
@@ -120,6 +139,7 @@ class Client:
         tags: str | Iterable[str] | None = None,
         inherited_session_id: str | UUID | None = None,
         name: str | None = None,
+        limits: Limits | None = None,
     ) -> Session:
         """Start a session, or join one; it is the current one of the calling context from here on."""
         joined = inherited_session_id is not None
@@ -128,12 +148,15 @@ class Client:
             known = self._sessions.get(session_id)
             if known is not None and known.is_running:
                 current.enter(known)
+                if limits is not None:
+                    self.oversight.limit(known, limits)
                 return known
             tally = known.tally if known is not None else Tally()
             if name is None and not joined:
                 name = _default_name()
             session = Session(self, session_id, parse_tags(tags), name, tally, joined=joined)
             self._sessions[session_id] = session
+        self.oversight.limit(session, limits or self.settings.limits)
         current.enter(session)
         facts: dict[str, Value] = {}
         if session.tags:
@@ -164,17 +187,46 @@ class Client:
             if session.owned:
                 session.finish(EndState.FAIL, reason, explicit=False)
 
-    # --- what sessions ask of their keeper ------------------------------------------------------------------------
+    def session_of(self, session_id: str | UUID) -> Session | None:
+        """The session of this id that this process started or joined, ended ones included."""
+        return self._sessions.get(str(session_id))
 
-    def emit(self, name: str, session: Session, attributes: Mapping[str, Value], severe: bool = False) -> None:
-        """Hand a session event to the journal."""
-        if self.settings.disabled:
+    # --- steps ----------------------------------------------------------------------------------------------------
+
+    @property
+    def tracer(self) -> Tracer:
+        """Where steps by hand begin. Not to be asked when disabled."""
+        return self._tracer
+
+    def name_session(self, session_id: str, name: str) -> None:
+        """Name a session, which another process may keep; said once for each name."""
+        if self._names.get(session_id) == name or self.settings.disabled or not self.sampled(session_id):
             return
         from sojourn.otlp import SessionEvent
 
-        self._recorder.emit(
-            SessionEvent(name, session.session_id, time.time_ns(), attributes, severity=17 if severe else 9)
-        )
+        while len(self._names) >= MAX_NAMED:
+            self._names.pop(next(iter(self._names)), None)
+        self._names[session_id] = name
+        facts = {semconv.SESSION_NAME: self.policy.redact(name)}
+        self._recorder.emit(SessionEvent(semconv.SESSION_UPDATE, session_id, clock.now_ns(), facts))
+
+    # --- what sessions ask of their keeper ------------------------------------------------------------------------
+
+    def emit(
+        self,
+        name: str,
+        session: Session,
+        attributes: Mapping[str, Value],
+        severe: bool = False,
+        at: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Hand a session event to the journal; `at` is the trace and span that it belongs to."""
+        if self.settings.disabled or not self.sampled(session.session_id):
+            return
+        from sojourn.otlp import SessionEvent
+
+        facts = self.policy.redact_facts(attributes)
+        self._recorder.emit(SessionEvent(name, session.session_id, clock.now_ns(), facts, 17 if severe else 9, *at))
 
     def write(self, step: Step, session: Session) -> tuple[int, int]:
         """Make a span of a step that already happened."""
@@ -183,15 +235,38 @@ class Client:
         from opentelemetry.trace import SpanKind
 
         attributes: dict[str, Any] = {semconv.SESSION_ID: session.session_id, **step.attributes}
-        for key, value in step.content.items():
+        agent = session.agents.get(str(attributes.get(semconv.AGENT_ID)))
+        if agent is not None:
+            attributes[semconv.AGENT_NAME] = agent
+        if semconv.TOOL_NAME in attributes:
+            attributes[semconv.TOOL_NAME] = self.policy.redact(attributes[semconv.TOOL_NAME])
+        for key, value in step.content.items() if self.sampled(session.session_id) else ():
             text = None if value is None else self.policy.render(value)
             if text is not None:
                 attributes[key] = text
         kind = SpanKind.CLIENT if step.calls_out else SpanKind.INTERNAL
-        span = self._tracer.start_span(step.name, kind=kind, attributes=attributes, start_time=step.start_ns)
+        name = self.policy.redact(step.name)
+        span = self._tracer.start_span(name, kind=kind, attributes=attributes, start_time=step.start_ns)
         span.end(step.end_ns)
         made = span.get_span_context()
         return made.trace_id, made.span_id
+
+    def ending(self, session: Session, state: EndState) -> None:
+        """End the steps that would outlive the session."""
+        self.steps.end(state, session.session_id)
+
+    def attachments(self) -> Home | None:
+        """Where files are kept that programs hand over as bytes."""
+        return None if self.settings.disabled else self.settings.home
+
+    def host_facts(self) -> dict[str, Any]:
+        """What may be told of the machine."""
+        return host.host_facts() if self.settings.host_facts else {}
+
+    def write_now(self) -> None:
+        """Have everything that has ended so far in the journal."""
+        if not self.settings.disabled:
+            self._recorder.flush()
 
     def settle(self) -> None:
         """Count what has ended."""
@@ -200,7 +275,7 @@ class Client:
 
     def ended(self, session: Session) -> None:
         """Say what the session was, when somebody watches."""
-        if self.settings.disabled or not wanted(self.settings.summary):
+        if self.settings.disabled or not wanted(self.settings.summary) or not self.sampled(session.session_id):
             return
         with faults.contained("client.summary"):
             self._recorder.flush()
@@ -219,6 +294,9 @@ class Client:
 
     def current_session_id(self) -> str | None:
         """The session that a span started now belongs to."""
+        stamped = current.stamps().get(semconv.SESSION_ID)
+        if isinstance(stamped, str):
+            return stamped
         session = self.current_session()
         # The plain text: an exporter of the host's that looks at exact types must meet nothing unusual.
         return None if session is None else str.__str__(session.session_id)
@@ -228,9 +306,18 @@ class Client:
         session = self._sessions.get(session_id)
         return None if session is None else session.tally
 
+    def sampled(self, session_id: str) -> bool:
+        """Whether the session is recorded, rather than only counted."""
+        return is_sampled(session_id, self.settings.sample_rate)
+
     def open_session_ids(self) -> Sequence[str]:
-        """The sessions that still run."""
-        return [session.session_id for session in self.sessions()]
+        """The sessions that still run, and are recorded."""
+        return [session.session_id for session in self.sessions() if self.sampled(session.session_id)]
+
+    def owned_session_ids(self) -> Sequence[str]:
+        """Those of them that this process started, and must end."""
+        running = [session for session in self.sessions() if session.owned]
+        return [session.session_id for session in running if self.sampled(session.session_id)]
 
     def journalled(self, spool: Spool) -> None:
         """Frames were appended: have them delivered."""
@@ -241,6 +328,28 @@ class Client:
         self._sender.offer(spool)
         # For programs that hold OpenTelemetry's own `set_tracer_provider`, which tells nobody.
         self._companion.look()
+
+    def health(self) -> Health:
+        """Whether recording works."""
+        if self.settings.disabled:
+            return Health()
+        spool, sender = self._recorder.spool, self._sender
+        # Another client of this process may have had trouble before.
+        since = {place: n - self._before.get(place, 0) for place, n in faults.counted().items()}
+        trouble = {place: n for place, n in since.items() if n}
+        return Health(
+            journalled_spans=self._recorder.journalled_spans,
+            delivered_spans=sender.delivered_spans,
+            waiting_bytes=0 if spool is None else spool.waiting_bytes,
+            dropped=self._recorder.dropped,
+            refused=sender.refused,
+            last_error=faults.last() if trouble else None,
+            endpoint=self.settings.endpoint,
+            reached=sender.reached,
+            faults=trouble,
+            journal=None if spool is None else spool.path,
+            memory_only=spool is not None and spool.in_memory,
+        )
 
     # --- the end --------------------------------------------------------------------------------------------------
 
@@ -256,16 +365,22 @@ class Client:
         if self._closed or self.settings.disabled:
             return
         self._closed = True
+        self.oversight.end()
         with faults.contained("client.close"):
             for session in self.sessions():
                 if session.owned:
                     state = EndState.INDETERMINATE if self._doom is None else EndState.FAIL
                     session.finish(state, self._doom, explicit=False)
+            self.steps.end(EndState.INDETERMINATE)
             self._recorder.close()
             delivered = self._sender.wait(EXIT_PATIENCE_S)
             self._sender.stop()
             if self._recorder.spool is not None:
                 self._recorder.spool.close(remove=delivered)
+            said = parting_words(self.health())
+            # A program without a console has no stderr.
+            if said is not None and sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]
+                print(said, file=sys.stderr)
         self._companion.leave()
         self._watchman.leave()
         atexit.unregister(self.close)
@@ -274,9 +389,8 @@ class Client:
 
     def _on_uncaught(self, kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
         with faults.contained("client.uncaught"):
-            said = str(error)
-            reason = f"{kind.__name__}: {said}" if said else kind.__name__
-            self.fail_all(REASON.format("SIGINT") if issubclass(kind, KeyboardInterrupt) else reason)
+            interrupted = issubclass(kind, KeyboardInterrupt)
+            self.fail_all(REASON.format("SIGINT") if interrupted else self.policy.reason(error))
         self._previous_hook(kind, error, where)
 
     def _on_dying(self, reason: str) -> None:
@@ -305,11 +419,14 @@ def get_client() -> Client | None:
 def open_client(settings: Settings) -> Client:
     """Make the client, or give back the one that runs; RuntimeError when that has another endpoint or key."""
     global _client
+    if _shelter is not None:
+        settings = _shelter(settings)
     with _opening:
         if _client is None:
+            # First, since it refuses names that it does not know.
+            instruments.select(settings.instrument)
             _client = Client(settings)
-            if not settings.disabled:
-                instruments.install(_client.provider, _client.policy)
+            _client.oversight.begin()
             return _client
     running = _client.settings
     for what, now, then in (
@@ -321,6 +438,39 @@ def open_client(settings: Settings) -> Client:
     return _client
 
 
+@contextmanager
+def sheltered(shelter: Callable[[Settings], Settings]) -> Generator[None]:
+    """Have the clients that are opened inside work with the settings that `shelter` makes of theirs.
+
+    The one that runs outside rests meanwhile, and goes on afterwards. For tests of programs that record.
+    """
+    global _client, _shelter
+    with _opening:
+        outer, _client = _client, None
+        around, _shelter = _shelter, shelter
+    entered = current.innermost()
+    current.enter(None)
+    asked = limits.ask
+    limits.set_ask(None)
+    if outer is not None:
+        outer.oversight.rest()
+    try:
+        yield
+    finally:
+        shutdown()
+        with _opening:
+            _client, _shelter = outer, around
+        current.enter(entered)
+        limits.set_ask(asked)
+        if outer is not None:
+            outer.oversight.resume()
+
+
+def is_sheltered() -> bool:
+    """Whether the running client is that of a test."""
+    return _shelter is not None
+
+
 def shutdown() -> None:
     """End everything: sessions as at exit, the journal delivered or left for later, libraries put back as they were."""
     global _client
@@ -329,4 +479,5 @@ def shutdown() -> None:
     if client is not None:
         instruments.uninstall()
         client.close()
+    configuration.reset()
     current.enter(None)

@@ -12,6 +12,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 from sojourn import faults, semconv
+from sojourn.foreign import screen, screen_events, screen_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import Span
 
+    from sojourn.content import ContentPolicy
+
 __all__ = ["Companion", "Taker"]
 
-# OpenTelemetry GenAI, OpenInference and OpenLLMetry.
-_VOCABULARIES: Final = ("gen_ai.", "llm.", "openinference.", "traceloop.")
 MAX_OPEN: Final = 100_000
 
 
@@ -41,10 +42,13 @@ class Companion(SpanProcessor):
     written on the copy.
     """
 
-    def __init__(self, taker: Taker, current_session_id: Callable[[], str | None], ours: TracerProvider) -> None:
+    def __init__(
+        self, taker: Taker, current_session_id: Callable[[], str | None], ours: TracerProvider, policy: ContentPolicy
+    ) -> None:
         self._taker = taker
         self._current_session_id = current_session_id
         self._ours = ours
+        self._policy = policy
         self._joined: TracerProvider | None = None
         self._sessions: dict[int, str] = {}
         self._set_provider: Any = None
@@ -88,10 +92,10 @@ class Companion(SpanProcessor):
         """Take a copy of a finished span that speaks of models."""
         context = span.get_span_context()
         session_id = self._sessions.pop(context.span_id, None) if context is not None else None
-        if self._left or not any(key.startswith(_VOCABULARIES) for key in span.attributes or ()):
+        if self._left or not any(key.startswith(semconv.FOREIGN_VOCABULARIES) for key in span.attributes or ()):
             return
         with faults.contained("companion.copy"):
-            self._taker.on_end(_copy(span, session_id))
+            self._taker.on_end(_copy(span, session_id, self._policy))
 
     def _join(self, provider: trace.TracerProvider) -> bool:
         if not isinstance(provider, TracerProvider) or provider is self._ours:
@@ -101,8 +105,8 @@ class Companion(SpanProcessor):
         return True
 
 
-def _copy(span: ReadableSpan, session_id: str | None) -> ReadableSpan:
-    attributes = dict(span.attributes or {})
+def _copy(span: ReadableSpan, session_id: str | None, policy: ContentPolicy) -> ReadableSpan:
+    attributes = screen(policy, span.attributes or {})
     if session_id is not None:
         attributes.setdefault(semconv.SESSION_ID, session_id)
     return ReadableSpan(
@@ -111,10 +115,10 @@ def _copy(span: ReadableSpan, session_id: str | None) -> ReadableSpan:
         parent=span.parent,
         resource=span.resource,
         attributes=attributes,
-        events=span.events,
+        events=screen_events(policy, span.events),
         links=span.links,
         kind=span.kind,
-        status=span.status,
+        status=screen_status(policy, span.status),
         start_time=span.start_time,
         end_time=span.end_time,
         instrumentation_scope=span.instrumentation_scope,

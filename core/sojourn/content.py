@@ -1,20 +1,51 @@
-"""The one gate that prompts, replies and tool arguments pass before they are recorded."""
+"""The one gate that prompts, replies, tool arguments and what errors say pass before they are recorded."""
 
 from __future__ import annotations
 
 import json
+import math
+import traceback
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeGuard, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard, get_args
+
+from sojourn import faults, semconv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Capture", "ContentPolicy", "parse_capture"]
+__all__ = ["WITHHELD", "Capture", "ContentPolicy", "is_redacting", "parse_capture"]
 
 Capture = Literal["full", "lengths", "off"]
 
 MAX_TEXT = 1_000_000
 """Characters kept of one piece of content; what is cut is marked, never silent."""
+MAX_DEPTH = 100
+WITHHELD: Final = "[sojourn: withheld, a redactor failed]"
+"""Stands for a text that a redactor could not answer for."""
+
+Fact = str | bool | int | float | tuple[str, ...]
+
+# Texts that are not free: redacted they could not be read, and they hold no data of anybody. What errors say has passed
+# the policy before it became a fact.
+_NOT_FREE: Final = frozenset(
+    {
+        semconv.SESSION_END_STATE,
+        semconv.SESSION_HOST,
+        semconv.ERROR_TYPE,
+        semconv.EXCEPTION_TYPE,
+        semconv.EXCEPTION_MESSAGE,
+        semconv.EXCEPTION_STACKTRACE,
+    }
+)
+
+# A redactor may log, or ask a model, and that is observed in turn: its texts are withheld, lest it never ends.
+_redacting: ContextVar[bool] = ContextVar("sojourn_redacting", default=False)
+
+
+def is_redacting() -> bool:
+    """Whether this code was called by a redactor."""
+    return _redacting.get()
 
 
 def parse_capture(text: str) -> Capture:
@@ -25,38 +56,41 @@ def parse_capture(text: str) -> Capture:
     raise ValueError(f"SOJOURN_CAPTURE_CONTENT is {text!r}; it must be full, lengths or off")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ContentPolicy:
     """What may be recorded of content.
 
     `full` records it, `lengths` keeps the shape with each text replaced by its length in characters, `off` records
-    nothing: callers ask `wants` first, so that content which is off is not even serialised.
+    nothing: callers ask `wants` first, so that content which is off is not even serialised. Each redactor sees each
+    text inside of a piece of content by itself, before it becomes JSON. The client may replace `redactors` while the
+    program runs; instrumentors hold the policy itself, and follow.
     """
 
     capture: Capture = "full"
     redactors: tuple[Callable[[str], str], ...] = ()
+    sampled: Callable[[], bool] | None = None
+    """Whether the session of the calling code is recorded; None when all are."""
 
     @property
     def wants(self) -> bool:
-        """Whether anything of content is recorded at all."""
-        return self.capture != "off"
+        """Whether anything of content is recorded at all, here and now."""
+        return self.capture != "off" and (self.sampled is None or self.sampled())
 
     def render(self, value: Any) -> str | None:
         """JSON text (compact, not escaped to ASCII) of a piece of content, or None when content is off.
 
-        Values that are no JSON are written as their `str`; a redactor sees the whole text and must return text.
+        Never raises: a value that is no JSON is described, by its `str` where it has one.
         """
         if self.capture == "off":
             return None
-        if self.capture == "lengths":
-            value = _measured(value)
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_as_plain)
-        for redact in self.redactors:
-            text = redact(text)
-        # A lone surrogate is legal in JSON and in a Python str, but not in the UTF-8 that protobuf carries.
-        if not text.isascii():
-            text = text.encode("utf-8", "replace").decode("utf-8")
-        return text if len(text) <= MAX_TEXT else _cut(text)
+        if self.redactors or self.capture == "lengths":
+            text = self._render_carefully(value)
+        else:
+            try:
+                text = _encode(value)
+            except Exception:  # noqa: BLE001  # what a program hands over may fail in any way: cycles, NaN, odd keys
+                text = self._render_carefully(value)
+        return _fit(text)
 
     def render_text(self, text: str) -> str | None:
         """The same gate for a plain text that is recorded as it is."""
@@ -64,30 +98,188 @@ class ContentPolicy:
             return None
         if self.capture == "lengths":
             return f"[{len(text)} characters]"
-        for redact in self.redactors:
-            text = redact(text)
-        text = text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-        return text if len(text) <= MAX_TEXT else _cut(text)
+        return _fit(self.redact(text))
+
+    def redact(self, text: str) -> str:
+        """What the redactors leave of a text; for names, tags and reasons, which are recorded also without content."""
+        if not self.redactors:
+            return text
+        if _redacting.get():
+            return WITHHELD
+        before = _redacting.set(True)
+        try:
+            for redactor in self.redactors:
+                told: Any = redactor(text)
+                if not isinstance(told, str):
+                    faults.trouble("redact", f"a redactor returned {type(told).__name__} instead of text; withheld")
+                    return WITHHELD
+                text = told
+        except Exception as fault:  # noqa: BLE001  # the program's code, which may fail in any way
+            # Not the message of the fault: it may quote the text.
+            faults.trouble("redact", f"a redactor raised {type(fault).__name__}; its text is withheld")
+            return WITHHELD
+        finally:
+            _redacting.reset(before)
+        return text
+
+    def redact_facts(self, facts: Mapping[str, Fact]) -> Mapping[str, Fact]:
+        """What the redactors leave of the facts of a session event."""
+        if not self.redactors:
+            return facts
+        return {key: value if key in _NOT_FREE else self._redact_fact(value) for key, value in facts.items()}
+
+    def _redact_fact(self, value: Fact) -> Fact:
+        if isinstance(value, tuple):
+            return tuple(map(self.redact, value))
+        return self.redact(value) if isinstance(value, str) else value
+
+    def message(self, error: BaseException) -> str | None:
+        """What an error says, which may quote content; None when that is off, or it says nothing."""
+        said = _as_text(error)
+        return self.render_text(said) if said else None
+
+    def stack(self, error: BaseException) -> str | None:
+        """The stack trace of an error; only with full content, since it quotes messages and lines of code."""
+        if self.capture != "full":
+            return None
+        try:
+            told = "".join(traceback.format_exception(error))
+        except Exception:  # noqa: BLE001  # an error of the program's own making may not even have a str
+            return None
+        return self.render_text(told)
+
+    def reason(self, error: BaseException) -> str:
+        """An error as the reason of an end: its type, and what it says as far as content is on."""
+        said = self.message(error)
+        return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+    def _render_carefully(self, value: Any) -> str:
+        try:
+            return _encode(_Walk(self).plain(value))
+        except Exception:  # noqa: BLE001  # a hostile object of the program's must not fail the program
+            return _encode(f"[{type(value).__name__} that cannot be described]")
+
+
+# Names that say what a part of a message is, not what was said in it.
+_SHAPE: Final = frozenset({"role", "type", "name", "id", "finish_reason", "modality", "mime_type", "file_id"})
+# Words of the conventions' own: redactors are not asked about them, so that messages stay messages.
+_WORDS: Final = frozenset(
+    [
+        "system",
+        "developer",
+        "user",
+        "assistant",
+        "tool",
+        "text",
+        "reasoning",
+        "refusal",
+        "tool_call",
+        "tool_call_response",
+        "blob",
+        "uri",
+        "file",
+        "function",
+        "image",
+        "audio",
+        "video",
+        "document",
+        "stop",
+        "length",
+        "tool_calls",
+        "content_filter",
+        "error",
+    ]
+)
+_KEYS: Final = _SHAPE | frozenset(
+    [
+        "parts",
+        "content",
+        "arguments",
+        "response",
+        "uri",
+        "transcript",
+        "description",
+        "parameters",
+        "properties",
+        "required",
+        "function",
+    ]
+)
+_MANY_DIGITS: Final = 999_999
+
+
+class _Walk:
+    """Copies a piece of content into plain JSON values, with each text in it redacted or measured."""
+
+    def __init__(self, policy: ContentPolicy) -> None:
+        self._redact = policy.redact if policy.redactors else None
+        self._measure = policy.capture == "lengths"
+        self._path: set[int] = set()
+
+    def plain(self, value: Any, key: str | None = None) -> Any:
+        """The value as JSON can carry it; `key` when it says what a part of a message is."""
+        if isinstance(value, str):
+            return self._text(str(value), key)
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, int):
+            return self._number(int(value))
+        if isinstance(value, float):
+            return float(value) if math.isfinite(value) else str(float(value))
+        if id(value) in self._path:
+            return "[cycle]"
+        if len(self._path) >= MAX_DEPTH:
+            return "[nested too deeply]"
+        self._path.add(id(value))
+        try:
+            if _is_object(value):
+                return self._object(value)
+            if _is_list(value):
+                return [self.plain(item, key) for item in value]
+            return self.plain(_as_plain(value), None)
+        finally:
+            self._path.discard(id(value))
+
+    def _object(self, value: dict[Any, Any]) -> dict[str, Any]:
+        told: dict[str, Any] = {}
+        is_part = "role" in value or value.get("type") in _WORDS
+        for name, item in value.items():
+            key = name if isinstance(name, str) else _as_text(name)
+            kept = key
+            if self._redact is not None and key not in _KEYS:
+                kept = self._redact(key)
+                number = 1
+                while kept in told:
+                    number += 1
+                    kept = f"{self._redact(key)} ({number})"
+            told[kept] = self.plain(item, key if is_part and key in _SHAPE else None)
+        return told
+
+    def _text(self, text: str, key: str | None) -> str:
+        if key is not None and text in _WORDS:
+            return text
+        if self._measure and key is None:
+            return f"[{len(text)} characters]"
+        return text if self._redact is None else self._redact(text)
+
+    def _number(self, number: int) -> int | str:
+        # Phones and cards are also written as numbers.
+        if self._redact is None or -_MANY_DIGITS <= number <= _MANY_DIGITS:
+            return number
+        text = str(number)
+        told = self._redact(text)
+        return number if told == text else told
+
+
+def _fit(text: str) -> str:
+    # A lone surrogate is legal in JSON and in a Python str, but not in the UTF-8 that protobuf carries.
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
+    return text if len(text) <= MAX_TEXT else _cut(text)
 
 
 def _cut(text: str) -> str:
     return f"{text[:MAX_TEXT]}… [sojourn: cut, {len(text)} characters in all]"
-
-
-# Names that say what a part is, not what was said in it.
-_SHAPE = frozenset({"role", "type", "name", "id", "finish_reason", "modality", "mime_type", "file_id"})
-
-
-def _measured(value: Any, key: str | None = None) -> Any:
-    if isinstance(value, str):
-        return value if key in _SHAPE else f"[{len(value)} characters]"
-    if _is_object(value):
-        return {str(k): _measured(v, str(k)) for k, v in value.items()}
-    if _is_list(value):
-        return [_measured(item, key) for item in value]
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return f"[{len(str(value))} characters]"
 
 
 def _as_plain(value: Any) -> Any:
@@ -95,14 +287,24 @@ def _as_plain(value: Any) -> Any:
     if isinstance(value, bytes | bytearray):
         return f"[{len(value)} bytes]"
     if _is_set(value):
-        return sorted(map(str, value))
+        return sorted(map(_as_text, value))
     dump = getattr(value, "model_dump", None)
     if callable(dump):
         try:
             return dump(mode="json", exclude_unset=True)
         except Exception:  # noqa: BLE001  # a foreign model that cannot dump itself still has a str
-            return str(value)
-    return str(value)
+            return _as_text(value)
+    return _as_text(value)
+
+
+def _as_text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001  # a program's own __str__ may fail in any way
+        return f"[{type(value).__name__} that cannot be described]"
+
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_plain).encode
 
 
 # Guards, since `isinstance` alone leaves the inner types unknown to a strict checker.

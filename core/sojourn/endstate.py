@@ -30,6 +30,10 @@ _SPELLINGS: Final = {
     "error": EndState.FAIL,
     "indeterminate": EndState.INDETERMINATE,
     "unknown": EndState.INDETERMINATE,
+    # What AgentOps 0.4 and OpenTelemetry call the state of a trace that nobody judged, or that its program left open.
+    "unset": EndState.INDETERMINATE,
+    "shutdown": EndState.INDETERMINATE,
+    "reinitialized": EndState.INDETERMINATE,
 }
 
 
@@ -38,9 +42,12 @@ def parse_end_state(given: object) -> EndState:
 
     Raises ValueError naming the three that are understood.
     """
-    value = given.value if isinstance(given, Enum) else given
+    value: object = given
+    if isinstance(given, Enum):
+        # OpenTelemetry numbers its states, and names them as people do.
+        value = given.value if isinstance(given.value, str) else given.name
     if isinstance(value, str):
-        found = _SPELLINGS.get(value.strip().lower().removeprefix("endstate."))
+        found = _SPELLINGS.get(value.strip().lower().rpartition(".")[2])
         if found is not None:
             return found
     raise ValueError(f"end_state is {given!r}; it must be 'Success', 'Fail' or 'Indeterminate'")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeGuard
-from uuid import UUID, uuid4
+from uuid import UUID  # noqa: TC003  # dataclass fields; programs ask `get_type_hints`
 
 from sojourn import semconv
+from sojourn.clock import new_uuid, now_ns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ __all__ = ["ActionEvent", "ErrorEvent", "Event", "LLMEvent", "ToolEvent"]
 
 def now_iso() -> str:
     """The time now as programs of AgentOps know it: ISO 8601 with microseconds and an offset."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+    return datetime.fromtimestamp(now_ns() // 1000 / 1e6, UTC).isoformat(timespec="microseconds")
 
 
 @dataclass
@@ -32,8 +32,10 @@ class Event:
     init_timestamp: str = field(default_factory=now_iso)
     end_timestamp: str | None = None
     agent_id: UUID | str | None = None
-    id: UUID | str = field(default_factory=uuid4)
+    id: UUID | str = field(default_factory=new_uuid)
     session_id: UUID | str | None = None
+    recorded_as: tuple[int, int] = field(default=(0, 0), init=False, repr=False, compare=False)
+    """The trace and span that it became when it was recorded; noughts before."""
 
 
 @dataclass
@@ -104,7 +106,7 @@ class Step:
 def as_step(event: Event) -> Step:
     """The span that an action, model call or tool call becomes. Raises ValueError for a time that is no ISO 8601."""
     start_ns = _nanoseconds(event.init_timestamp)
-    end_ns = _nanoseconds(event.end_timestamp) if event.end_timestamp else time.time_ns()
+    end_ns = _nanoseconds(event.end_timestamp) if event.end_timestamp else now_ns()
     attributes: dict[str, str | int | float] = {}
     if event.agent_id is not None:
         attributes[semconv.AGENT_ID] = str(event.agent_id)
@@ -116,13 +118,19 @@ def as_step(event: Event) -> Step:
             name = f"execute_tool {event.name}" if event.name else "execute_tool"
             attributes[semconv.OPERATION] = semconv.EXECUTE_TOOL
             attributes[semconv.TOOL_NAME] = event.name or "tool"
-            content = {semconv.TOOL_CALL_ARGUMENTS: event.params, semconv.TOOL_CALL_RESULT: event.returns}
+            content = {
+                semconv.TOOL_CALL_ARGUMENTS: event.params,
+                semconv.TOOL_CALL_RESULT: event.returns,
+                semconv.LOGS: event.logs,
+            }
         case _:
             # AgentOps takes `ActionEvent("deploy")` for an event type, and stores it as an action of that name.
             named = event.action_type if isinstance(event, ActionEvent) else None
             name = named or (event.event_type if event.event_type != "actions" else "action")
             attributes[semconv.KIND] = "action"
             content = {semconv.INPUT: event.params, semconv.OUTPUT: event.returns}
+            if isinstance(event, ActionEvent):
+                content |= {semconv.LOGS: event.logs, semconv.SCREENSHOT: event.screenshot}
     return Step(name, isinstance(event, LLMEvent), attributes, content, start_ns, max(start_ns, end_ns))
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["contained", "counted", "note", "raise_them", "trouble"]
+__all__ = ["contained", "counted", "last", "note", "raise_them", "trouble"]
 
 _log = logging.getLogger("sojourn")
 _counts: Counter[str] = Counter()
 _raising = False
+_last: str | None = None
 
 
 @contextmanager
@@ -34,7 +35,9 @@ def contained(place: str) -> Generator[None]:
 
 def note(place: str, fault: BaseException) -> None:
     """Count a fault at a place, and log it the first time."""
+    global _last
     _counts[place] += 1
+    _last = f"{place}: {type(fault).__name__}: {fault}"
     if _counts[place] == 1:
         _log.warning(
             "sojourn: a fault of ours at %s was contained; your program is not affected (%s: %s)",
@@ -47,7 +50,9 @@ def note(place: str, fault: BaseException) -> None:
 
 def trouble(place: str, message: str) -> None:
     """Count trouble that is no fault of ours (a full disk, a refused key), and say it once in plain words."""
+    global _last
     _counts[place] += 1
+    _last = message
     if _counts[place] == 1:
         _log.warning("sojourn: %s", message)
 
@@ -55,6 +60,11 @@ def trouble(place: str, message: str) -> None:
 def counted() -> dict[str, int]:
     """How many faults and troubles there were since the process began, by place."""
     return dict(_counts)
+
+
+def last() -> str | None:
+    """The fault or trouble that came last, in words."""
+    return _last
 
 
 def raise_them(on: bool) -> None:

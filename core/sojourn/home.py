@@ -42,8 +42,13 @@ class Home:
 
     @property
     def journals(self) -> Path:
-        """One file per recording process; see `sojourn.journal`."""
+        """Files of each recording process; see `sojourn.journal`."""
         return self.root / "journal"
+
+    @property
+    def refused(self) -> Path:
+        """What an endpoint called malformed, each with its reason beside it."""
+        return self.root / "refused"
 
     @property
     def engine(self) -> Path:
@@ -54,6 +59,11 @@ class Home:
     def staging(self) -> Path:
         """Where batches lie while the engine reads them."""
         return self.root / "staging"
+
+    @property
+    def attachments(self) -> Path:
+        """Files that programs attached to sessions as bytes, named by their SHA-256."""
+        return self.root / "attachments"
 
     def make(self, folder: Path) -> Path:
         """Create a folder of this home, private to the user. Raises OSError when that cannot be."""

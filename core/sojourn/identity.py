@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
+
+from sojourn.clock import new_uuid
 
 __all__ = ["SessionId", "new_session_id", "parse_session_id"]
 
@@ -31,7 +33,7 @@ class SessionId(str):
 
 def new_session_id() -> SessionId:
     """A fresh random id."""
-    return SessionId(uuid4())
+    return SessionId(new_uuid())
 
 
 def parse_session_id(given: str | UUID) -> SessionId:

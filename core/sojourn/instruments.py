@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sojourn.content import ContentPolicy
 
-__all__ = ["GROUP", "Instrumentor", "install", "instrumentors", "uninstall"]
+__all__ = ["GROUP", "Instrumentor", "install", "instrumentors", "select", "uninstall"]
 
 GROUP = "sojourn.instrumentors"
 """The name of an entry is the import name of the library that it observes."""
@@ -41,6 +41,8 @@ class _Work:
 
     tracer_provider: TracerProvider
     policy: ContentPolicy
+    only: frozenset[str] | None
+    """The libraries to observe, by import name; None: all."""
 
 
 _work: _Work | None = None
@@ -53,13 +55,33 @@ def instrumentors() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
-def install(tracer_provider: TracerProvider, policy: ContentPolicy) -> None:
-    """Install each instrumentor now, when its library is already imported, else when that happens."""
+def select(names: frozenset[str] | None) -> frozenset[str] | None:
+    """The entries that a program means by `names`: by the library's import name, or that of its instrumentor.
+
+    Raises ValueError, which lists what there is, for a name that nothing observes.
+    """
+    if not names:
+        return names
+    known: dict[str, str] = {}
+    for entry in instrumentors().values():
+        # `langchain` is observed through `langchain_core`, and its module is called as people call the library.
+        known.setdefault(entry.module.rpartition(".")[2].lower(), entry.name)
+    known |= {name.lower(): name for name in instrumentors()}
+    found = {name: known.get(name.lower().replace("-", "_")) for name in names}
+    if unknown := sorted(name for name, entry in found.items() if entry is None):
+        raise ValueError(
+            f"instrument names {', '.join(map(repr, unknown))}; what can be observed is {', '.join(sorted(known))}"
+        )
+    return frozenset(entry for entry in found.values() if entry is not None)
+
+
+def install(tracer_provider: TracerProvider, policy: ContentPolicy, only: frozenset[str] | None = None) -> None:
+    """Install each instrumentor, or `only` some, now if its library is already imported, else when that happens."""
     # Not above: the package is imported by programs that never call `init`.
     import wrapt
 
     global _work
-    _work = _Work(tracer_provider, policy)
+    _work = _Work(tracer_provider, policy, only)
     for library, entry in instrumentors().items():
         if library in _hooked:
             if library in sys.modules:
@@ -84,7 +106,7 @@ def uninstall() -> None:
 
 
 def _arm(entry: EntryPoint) -> None:
-    if _work is None:
+    if _work is None or (_work.only is not None and entry.name not in _work.only):
         return
     with faults.contained(f"instruments.{entry.name}"):
         instrumentor: Instrumentor = entry.load()

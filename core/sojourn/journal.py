@@ -1,4 +1,4 @@
-"""The journal: one file per recording process, where spans and session events are safe from the death of the process.
+"""The journal: files of one recording process, where spans and session events are safe from the death of the process.
 
 Layout of a file (all integers little-endian)::
 
@@ -15,6 +15,10 @@ Layout of a file (all integers little-endian)::
 Beside it lies `<name>.ack`: the offset (u64) up to which an endpoint has acknowledged the frames, and its crc32. The
 owner holds an exclusive lock on the file for as long as it lives: a free lock means a dead owner, and only the holder
 of the lock deletes. A torn tail (the process died while writing) ends the reading; what stands before it is whole.
+
+A process that records much writes one such file after the other, a chain (`sojourn.chain`): their headers bear one
+`chain` and count up, and each names the sessions that were open when it was begun, since earlier files go as soon as
+they are delivered.
 See docs/adr/0003-journal-first.md.
 """
 
@@ -27,14 +31,14 @@ import sys
 import time
 import zlib
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 if sys.platform == "win32":
     import msvcrt
@@ -56,6 +60,7 @@ __all__ = [
     "paths",
     "read",
     "remember",
+    "succeed",
 ]
 
 SUFFIX: Final = ".journal"
@@ -96,6 +101,18 @@ class Header:
     key_fingerprint: str | None
     """First 16 hex digits of the key's SHA-256; a journal with one is only sent with that key."""
     created_ns: int
+    """When the process began to write its journal, its first file."""
+    # What follows came later: files without it are still read.
+    chain_id: str = ""
+    number: int = 0
+    """Counts the files of a chain."""
+    sessions: tuple[str, ...] = ()
+    """What the process had started before this file and not ended yet."""
+
+    @property
+    def chain(self) -> str:
+        """What the files of one process have in common."""
+        return self.chain_id or self.journal_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +125,7 @@ class Frame:
 
 
 class Journal:
-    """The journal that this process owns: opened once, appended to by one thread, closed at exit.
+    """A file that this process owns: opened once, appended to by one thread, closed at exit.
 
     Appending is one `write` to the operating system: what was appended survives the death of the process (not a
     power cut: nothing is synced, since the caller must not wait for a disk).
@@ -117,7 +134,9 @@ class Journal:
     def __init__(self, folder: Path, header: Header) -> None:
         """Create a new journal in `folder`, locked by this process. Raises OSError."""
         self.header = header
-        self.path = folder / f"{time.time_ns() // 1_000_000}-{header.pid}-{header.journal_id[:8]}{SUFFIX}"
+        # By these names the files of a folder sort by age, and those of a chain by their number.
+        name = f"{header.created_ns // 1_000_000:013}-{header.pid}-{header.chain[:12]}-{header.number:06}"
+        self.path = folder / f"{name}{SUFFIX}"
         fresh = self.path.with_suffix(".new")
         descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         self._file: IO[bytes] = os.fdopen(descriptor, "r+b", buffering=0)
@@ -131,7 +150,7 @@ class Journal:
             self._file.close()
             fresh.unlink(missing_ok=True)
             raise
-        self.size = _PREFIX.size + len(told)
+        self.begin = self.size = _PREFIX.size + len(told)
 
     def append(self, kind: Kind, payload: bytes) -> int:
         """Append a frame and return the offset of its end.
@@ -147,12 +166,28 @@ class Journal:
                 self._file.truncate(self.size)
                 self._file.seek(self.size)
             raise
-        self.size += len(frame)
+        # Asked, not added up: a signal handler may have appended in between.
+        self.size = self._file.tell()
         return self.size
 
     def frames(self, start: int) -> Iterator[Frame]:
-        """The whole frames from offset `start`, as far as they are written now."""
-        return read(self.path, start)[1]
+        """The whole frames from offset `start`, as far as they are written now. Raises OSError at once."""
+        return _frames_of(self.path.open("rb"), max(start, self.begin))
+
+    @property
+    def present(self) -> bool:
+        """Whether others find the file: it may have been deleted or moved away under us."""
+        try:
+            return os.fstat(self._file.fileno()).st_ino == self.path.stat().st_ino
+        except OSError:
+            return False
+
+    def salvage(self, start: int) -> Iterator[Frame]:
+        """The frames from `start` of a file that is not `present` any more: read through what we hold of it."""
+        try:
+            yield from _read_frames(self._file, max(start, self.begin))
+        finally:
+            self._file.seek(self.size)
 
     def acknowledge(self, offset: int) -> None:
         """Remember that everything before `offset` was taken over by an endpoint. Raises OSError."""
@@ -160,10 +195,7 @@ class Journal:
 
     def close(self, *, remove: bool) -> None:
         """Give the journal up: removed when everything in it was acknowledged, else left for others to deliver."""
-        if remove:
-            # While the lock is still held, so that nobody adopts what is about to vanish.
-            discard(self.path)
-        self._file.close()
+        _close(self._file, self.path, remove=remove)
 
     def leave_in_child(self) -> None:
         """After `fork`, in the child: drop the descriptor. The lock stays with the parent, who still holds it."""
@@ -204,9 +236,17 @@ class Orphan:
 
     def close(self, *, remove: bool) -> None:
         """Let go of the journal, or remove it when it was delivered whole."""
-        if remove:
-            discard(self.path)
-        self._file.close()
+        _close(self._file, self.path, remove=remove)
+
+
+def _close(file: IO[bytes], path: Path, *, remove: bool) -> None:
+    # While the lock is still held, so that nobody adopts what is about to vanish; Windows removes closed files only.
+    if remove and sys.platform != "win32":
+        discard(path)
+    file.close()
+    if remove and sys.platform == "win32":
+        with suppress(OSError):
+            discard(path)
 
 
 def paths(folder: Path) -> list[Path]:
@@ -264,22 +304,38 @@ def _read_header(file: IO[bytes]) -> tuple[Header, int]:
     if len(told) != length or zlib.crc32(told) != crc:
         raise NotAJournal("its header is damaged")
     try:
-        return Header(**json.loads(told)), file.tell()
-    except (TypeError, ValueError) as fault:
+        return _parse_header(json.loads(told)), file.tell()
+    except (AttributeError, TypeError, ValueError) as fault:
         raise NotAJournal(f"its header is not understood: {fault}") from fault
 
 
+def _parse_header(told: dict[str, Any]) -> Header:
+    # A field of a later release changes nothing of what we know.
+    known: dict[str, Any] = {field.name: told[field.name] for field in fields(Header) if field.name in told}
+    known["sessions"] = tuple(map(str, known.get("sessions", ())))
+    return Header(**known)
+
+
 def _frames(path: Path, start: int) -> Iterator[Frame]:
-    with path.open("rb") as file:
-        file.seek(start)
-        while len(head := file.read(_FRAME.size)) == _FRAME.size:
-            kind, length, crc = _FRAME.unpack(head)
-            if length > MAX_FRAME or kind not in Kind.__members__.values():
-                return
-            payload = file.read(length)
-            if len(payload) < length or zlib.crc32(payload, zlib.crc32(head[:1])) != crc:
-                return
-            yield Frame(Kind(kind), payload, file.tell())
+    # Opened only when the first frame is asked for, so that a reader of the header alone leaves nothing open.
+    yield from _frames_of(path.open("rb"), start)
+
+
+def _frames_of(file: IO[bytes], start: int) -> Iterator[Frame]:
+    with file:
+        yield from _read_frames(file, start)
+
+
+def _read_frames(file: IO[bytes], start: int) -> Iterator[Frame]:
+    file.seek(start)
+    while len(head := file.read(_FRAME.size)) == _FRAME.size:
+        kind, length, crc = _FRAME.unpack(head)
+        if length > MAX_FRAME or kind not in Kind.__members__.values():
+            return
+        payload = file.read(length)
+        if len(payload) < length or zlib.crc32(payload, zlib.crc32(head[:1])) != crc:
+            return
+        yield Frame(Kind(kind), payload, file.tell())
 
 
 def damaged(path: Path) -> bool:
@@ -335,6 +391,13 @@ def identify(pid: int, host: str, endpoint: str | None, key_fingerprint: str | N
         endpoint=endpoint,
         key_fingerprint=key_fingerprint,
         created_ns=time.time_ns(),
+    )
+
+
+def succeed(header: Header, sessions: Iterable[str]) -> Header:
+    """The header of the file that follows in a chain; `sessions` are those that the process has open now."""
+    return replace(
+        header, journal_id=uuid4().hex, chain_id=header.chain, number=header.number + 1, sessions=tuple(sessions)
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from sojourn.journal import Frame, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["MemoryJournal"]
 
@@ -17,11 +17,15 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 
 
 class MemoryJournal:
-    """Offers what a `Journal` offers; above 64 MB the oldest frames go, and are counted in `dropped`."""
+    """Offers what a `Journal` offers; above 64 MB the oldest frames go, and `lost` is told of each."""
 
-    def __init__(self) -> None:
+    present = False
+    """Others never find it."""
+    begin = 0
+
+    def __init__(self, lost: Callable[[Frame], None]) -> None:
         self.size = 0
-        self.dropped = 0
+        self._lost = lost
         self._held = 0
         self._frames: deque[Frame] = deque()
         self._lock = Lock()
@@ -33,14 +37,17 @@ class MemoryJournal:
             self._held += len(payload)
             self._frames.append(Frame(kind, payload, self.size))
             while self._held > MAX_BYTES and len(self._frames) > 1:
-                self._held -= len(self._frames.popleft().payload)
-                self.dropped += 1
+                oldest = self._frames.popleft()
+                self._held -= len(oldest.payload)
+                self._lost(oldest)
             return self.size
 
     def frames(self, start: int) -> Iterator[Frame]:
         """The frames that end after `start`, as they are now."""
         with self._lock:
             return iter([frame for frame in self._frames if frame.end > start])
+
+    salvage = frames
 
     def acknowledge(self, offset: int) -> None:
         """Let go of the frames up to `offset`."""

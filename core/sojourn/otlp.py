@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any
 
+from google.protobuf.message import DecodeError
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs, SeverityNumber
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
 
 from sojourn import semconv
+from sojourn.clock import new_uuid
+from sojourn.journal import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
 
-__all__ = ["SessionEvent", "encode_events", "encode_finished", "encode_pending"]
+__all__ = ["SessionEvent", "count", "encode_events", "encode_finished", "encode_pending", "halve"]
 
 Value = str | bool | int | float | tuple[str, ...]
 
@@ -29,7 +32,7 @@ SCOPE = "sojourn"
 
 @dataclass(frozen=True, slots=True)
 class SessionEvent:
-    """Something that happened to a session: it started, was joined, got tags, ended; or an error by hand."""
+    """Something that happened to a session: it started, was joined, got tags, ended, wrote a log line; or an error."""
 
     name: str
     session_id: str
@@ -38,8 +41,13 @@ class SessionEvent:
     severity: int = SeverityNumber.SEVERITY_NUMBER_INFO
     trace_id: int = 0
     span_id: int = 0
-    uid: str = field(default_factory=lambda: uuid4().hex)
+    uid: str = field(default_factory=lambda: new_uuid().hex)
     """Makes a re-sent event the same event."""
+    severity_text: str = ""
+    body: str | None = None
+    scope: str = SCOPE
+    """For a log line, the name of its logger."""
+    observed_ns: int | None = None
 
 
 def encode_finished(spans: Sequence[ReadableSpan]) -> bytes:
@@ -60,7 +68,10 @@ def encode_pending(spans: Sequence[ReadableSpan]) -> bytes:
 
 
 def encode_events(events: Sequence[SessionEvent], resource: Resource) -> bytes:
-    """An `ExportLogsServiceRequest` of session events."""
+    """An `ExportLogsServiceRequest` of session events and log lines."""
+    scopes: dict[str, list[SessionEvent]] = {}
+    for event in events:
+        scopes.setdefault(event.scope, []).append(event)
     request = ExportLogsServiceRequest(
         resource_logs=[
             ResourceLogs(
@@ -70,18 +81,68 @@ def encode_events(events: Sequence[SessionEvent], resource: Resource) -> bytes:
                         for key, value in resource.attributes.items()
                     ]
                 ),
-                scope_logs=[ScopeLogs(scope=InstrumentationScope(name=SCOPE), log_records=map(_record, events))],
+                scope_logs=[
+                    ScopeLogs(scope=InstrumentationScope(name=_utf8(scope)), log_records=map(_record, told))
+                    for scope, told in scopes.items()
+                ],
             )
         ]
     )
     return bytes(request.SerializeToString())
 
 
+def count(kind: Kind, payload: bytes) -> int:
+    """How many spans or log records a request holds; 0 when it is none."""
+    try:
+        return sum(len(records) for records in _records(_parse(kind, payload)))
+    except DecodeError:
+        return 0
+
+
+def halve(kind: Kind, payload: bytes) -> tuple[bytes, bytes] | None:
+    """The request in two, each with its resource and scope; None when there is but one span or log record in it."""
+    try:
+        whole = _parse(kind, payload)
+    except DecodeError:
+        return None
+    total = sum(len(records) for records in _records(whole))
+    if total < 2:
+        return None
+    second = _parse(kind, payload)
+    left = total // 2
+    for first_records, second_records in zip(_records(whole), _records(second), strict=True):
+        here = min(left, len(first_records))
+        left -= here
+        del first_records[here:]
+        del second_records[:here]
+    return bytes(whole.SerializeToString()), bytes(second.SerializeToString())
+
+
+def _parse(kind: Kind, payload: bytes) -> ExportTraceServiceRequest | ExportLogsServiceRequest:
+    if kind is Kind.LOGS:
+        return ExportLogsServiceRequest.FromString(payload)
+    return ExportTraceServiceRequest.FromString(payload)
+
+
+def _records(request: ExportTraceServiceRequest | ExportLogsServiceRequest) -> Iterator[MutableSequence[Any]]:
+    """The lists in which the spans or log records of a request are."""
+    if isinstance(request, ExportLogsServiceRequest):
+        for logs in request.resource_logs:
+            for scope_logs in logs.scope_logs:
+                yield scope_logs.log_records
+        return
+    for spans in request.resource_spans:
+        for scope_spans in spans.scope_spans:
+            yield scope_spans.spans
+
+
 def _record(event: SessionEvent) -> LogRecord:
     return LogRecord(
         time_unix_nano=event.time_ns,
-        observed_time_unix_nano=event.time_ns,
+        observed_time_unix_nano=event.observed_ns or event.time_ns,
         severity_number=SeverityNumber.ValueType(event.severity),
+        severity_text=_utf8(event.severity_text),
+        body=None if event.body is None else _any(event.body),
         event_name=event.name,
         trace_id=event.trace_id.to_bytes(16, "big") if event.trace_id else b"",
         span_id=event.span_id.to_bytes(8, "big") if event.span_id else b"",

@@ -89,6 +89,12 @@ EXCEPTION_TYPE: Final = "exception.type"
 EXCEPTION_MESSAGE: Final = "exception.message"
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 
+# --- log lines ----------------------------------------------------------------------------------------------------
+CODE_FILE_PATH: Final = "code.file.path"
+CODE_LINE_NUMBER: Final = "code.line.number"
+CODE_FUNCTION_NAME: Final = "code.function.name"
+THREAD_NAME: Final = "thread.name"
+
 # --- OpenAI's own -------------------------------------------------------------------------------------------------
 OPENAI_API_TYPE: Final = "openai.api.type"
 OPENAI_REQUEST_SERVICE_TIER: Final = "openai.request.service_tier"
@@ -113,6 +119,22 @@ USAGE_COST: Final = "sojourn.usage.cost"
 INPUT: Final = "sojourn.input"
 OUTPUT: Final = "sojourn.output"
 """JSON text of what a step that is no model or tool call (chain, action, task) took in and gave back."""
+LOGS: Final = "sojourn.logs"
+SCREENSHOT: Final = "sojourn.screenshot"
+"""What an action or tool by hand brings along besides: text it logged, a picture as URL or base64."""
+TAGS: Final = "sojourn.tags"
+"""Labels of one step or trace; those of the session are `sojourn.session.tags`."""
+STEP_VERSION: Final = "sojourn.version"
+"""The version that the program gives to a decorated step."""
+GUARDRAIL_SPEC: Final = "sojourn.guardrail.spec"
+"""What a guardrail looks at: `input` or `output`."""
+TRACE_NAME: Final = "sojourn.trace.name"
+TRACE_END_STATE: Final = "sojourn.trace.end_state"
+"""`Success`, `Fail` or `Indeterminate`, on the root of a trace that the program started by name."""
+PROMPT_NAME: Final = "sojourn.prompt.name"
+PROMPT_PATH: Final = "sojourn.prompt.path"
+DATASET_PREFIX: Final = "sojourn.dataset."
+"""What a span says of the experiment it belongs to: `run_id`, `run_name`, `item_name`, `expected_output`, ..."""
 LANGGRAPH_NODE: Final = "sojourn.langgraph.node"
 LANGGRAPH_STEP: Final = "sojourn.langgraph.step"
 
@@ -137,6 +159,14 @@ SESSION_END_EXPLICIT: Final = "sojourn.session.end_explicit"
 """True when the program said so; an implicit end (exit, death) never beats an explicit one."""
 SESSION_HOST: Final = "sojourn.session.host"
 """JSON text: facts of the machine and interpreter that the session runs on."""
+SESSION_VIDEO: Final = "sojourn.session.video"
+SESSION_ATTACHMENT_NAME: Final = "sojourn.session.attachment.name"
+SESSION_ATTACHMENT_PATH: Final = "sojourn.session.attachment.path"
+SESSION_ATTACHMENT_SIZE: Final = "sojourn.session.attachment.size"
+SESSION_ATTACHMENT_SHA256: Final = "sojourn.session.attachment.sha256"
+TRIGGER_ID: Final = "sojourn.trigger.id"
+TRIGGER_TYPE: Final = "sojourn.trigger.type"
+"""On an error by hand: the id and type of the event in which it happened."""
 
 METADATA_PREFIX: Final = "sojourn.metadata."
 
@@ -147,3 +177,48 @@ OLD_USAGE_COMPLETION_TOKENS: Final = "gen_ai.usage.completion_tokens"
 OLD_USAGE_CACHE_CREATION_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
 CREATE_AGENT: Final = "create_agent"
 """An operation that others record and we do not."""
+
+# --- of others: beginnings of names under which they keep what was said -------------------------------------------
+FOREIGN_CONTENT: Final = (
+    INPUT_MESSAGES,
+    OUTPUT_MESSAGES,
+    SYSTEM_INSTRUCTIONS,
+    TOOL_DEFINITIONS,
+    TOOL_CALL_ARGUMENTS,
+    TOOL_CALL_RESULT,
+    RETRIEVAL_QUERY,
+    RETRIEVAL_DOCUMENTS,
+    EXCEPTION_MESSAGE,
+    EXCEPTION_STACKTRACE,
+    "gen_ai.prompt",
+    "gen_ai.completion",
+    "gen_ai.content",
+    "gen_ai.event.content",
+    "gen_ai.evaluation.explanation",
+    "gen_ai.tool.description",
+    "llm.input_messages",
+    "llm.output_messages",
+    "llm.prompt",
+    "llm.completion",
+    "llm.tools",
+    "llm.function_call",
+    "llm.invocation_parameters",
+    "llm.request.functions",
+    "input.value",
+    "output.value",
+    "message.content",
+    "document.content",
+    "embedding.text",
+    "embedding.embeddings",
+    "retrieval.documents",
+    "reranker.",
+    "tool.parameters",
+    "tool.description",
+    "tool_call.function.arguments",
+    "traceloop.entity.input",
+    "traceloop.entity.output",
+)
+FOREIGN_NO_CONTENT: Final = ("gen_ai.prompt.name", "llm.prompt_template.version")
+"""Under the same beginnings, and no content."""
+FOREIGN_VOCABULARIES: Final = ("gen_ai.", "llm.", "openinference.", "traceloop.")
+"""Those of OpenTelemetry GenAI, OpenInference and OpenLLMetry: a span with one of these speaks of models."""

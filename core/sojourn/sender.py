@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
 
 from sojourn import faults, journal
 from sojourn.journal import Kind, Orphan
+from sojourn.settings import find_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from sojourn.journal import Frame
     from sojourn.settings import Settings
@@ -24,7 +29,11 @@ __all__ = ["Sender"]
 MAX_BATCH_BYTES: Final = 2 * 1024 * 1024
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 30.0
+LONGEST_BID_S: Final = 600.0
+"""An endpoint's `Retry-After` is heeded up to this."""
 LOOK_FOR_GATEWAY_S: Final = 1.0
+MAX_REFUSED_BYTES: Final = 64 * 1024 * 1024
+_MALFORMED: Final = frozenset({400, 413, 415, 422})
 _PATHS: Final = {Kind.TRACES: "/v1/traces", Kind.PENDING: "/v1/traces", Kind.LOGS: "/v1/logs"}
 
 
@@ -63,16 +72,24 @@ class Sender:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._own: _Delivery | None = None
-        self._orphans: list[Orphan] | None = None
+        self._orphans: list[Path] | None = None
+        """Journals that may be adopted, one at a time: each takes a descriptor of the program."""
+        self._adopted: tuple[Orphan, _Delivery] | None = None
         self._hurry = False
         self._stopped = False
         self._changed = Condition()
         self._wait_s = 0.0
         self._not_before = 0.0
+        self._bidden_until = 0.0
+        """Until when the endpoint itself asked not to be bothered."""
         self._progress_at = time.monotonic()
         self._target: Target | None = None
         self.reached: str | None = None
         """Base URL of the endpoint that took something over last."""
+        self.delivered_spans = 0
+        """Of this process; finished ones."""
+        self.refused = 0
+        """Spans and session events that an endpoint called malformed."""
         self._thread = Thread(target=self._run, name="sojourn-sender", daemon=True)
         self._thread.start()
 
@@ -94,6 +111,8 @@ class Sender:
         Returns at once when there is nowhere to deliver to.
         """
         with self._changed:
+            if self._bidden_until > time.monotonic():
+                return self.delivered
             # One more try at once, whatever back-off was under way.
             self._hurry = True
             self._wait_s = 0.0
@@ -124,8 +143,8 @@ class Sender:
                 self._changed.notify_all()
         if self._target is not None:
             self._target.close()
-        for orphan in self._orphans or ():
-            orphan.close(remove=False)
+        if self._adopted is not None:
+            self._adopted[0].close(remove=False)
 
     def _next_delivery(self) -> _Delivery | None:
         """Wait until there is something to send and the time for it has come; None: to be stopped."""
@@ -150,60 +169,110 @@ class Sender:
 
     def _next_orphan(self) -> _Delivery | None:
         if self._orphans is None:
-            self._orphans = _adopt_orphans(self._settings)
-        while self._orphans:
-            orphan = self._orphans[0]
-            delivery = _Delivery(orphan, journal.acknowledged(orphan.path))
+            self._orphans = journal.paths(self._settings.home.journals)
+        while self._adopted is not None or self._orphans:
+            if self._adopted is None:
+                # Listed until it is done with: an empty list says that there is nothing left to look for.
+                orphan = _adopt(self._orphans[0], self._settings)
+                if orphan is None:
+                    del self._orphans[0]
+                    continue
+                self._adopted = orphan, _Delivery(orphan, journal.acknowledged(orphan.path))
+            orphan, delivery = self._adopted
             if not delivery.done:
                 return delivery
             orphan.close(remove=True)
+            self._adopted = None
             del self._orphans[0]
         return None
 
     def _deliver(self, delivery: _Delivery) -> float:
         """Send one batch. Returns how long to wait before the next, in seconds; 0 for not at all."""
-        target = self._find_target()
-        if target is None:
+        url = self._find_url()
+        if url is None:
             return LOOK_FOR_GATEWAY_S
         try:
             batch = _next_batch(delivery)
-            if not batch:
-                return LOOK_FOR_GATEWAY_S
+        except OSError as fault:
+            faults.trouble("sender.read", f"a journal cannot be read now, trying again ({fault})")
+            return self._longer_wait()
+        if not batch:
+            return LOOK_FOR_GATEWAY_S
+        target = None
+        try:
+            target = self._find_target(url)
             if batch[0].kind is Kind.PENDING and not target.is_ours():
                 self._advance(delivery, batch[-1].end)
                 return 0.0
-            answer = target.post(_PATHS[batch[0].kind], b"".join(frame.payload for frame in batch))
-            return self._heed(delivery, target, batch, answer)
+            return self._send(delivery, target, batch)
         except OSError as fault:
-            target.close()
+            if target is not None:
+                target.close()
             self._target = None
             if self._settings.endpoint is None:
                 # gateway.json outlived its gateway; the next one is looked for often, since asking costs nothing.
                 return LOOK_FOR_GATEWAY_S
-            faults.trouble("sender.reach", f"{target.url} cannot be reached, trying again ({fault})")
+            faults.trouble("sender.reach", f"{url} cannot be reached, trying again ({fault})")
             return self._longer_wait()
 
-    def _heed(self, delivery: _Delivery, target: Target, batch: Sequence[Frame], answer: Answer) -> float:
-        if answer.taken:
+    def _send(self, delivery: _Delivery, target: Target, batch: Sequence[Frame]) -> float:
+        """Send frames of one kind. Returns how long to wait before the next, in seconds; 0 for not at all."""
+        answer = target.post(_PATHS[batch[0].kind], b"".join(frame.payload for frame in batch))
+        if answer.status in _MALFORMED and len(batch) > 1:
+            # Requests concatenate, so one that is too large or spoilt by a part of it comes apart again.
+            middle = len(batch) // 2
+            return self._send(delivery, target, batch[:middle]) or self._send(delivery, target, batch[middle:])
+        if answer.status in _MALFORMED:
+            wait_s = self._send_halves(target, batch[0].kind, batch[0].payload, answer)
+            if wait_s:
+                return wait_s
+        elif not answer.taken:
+            return self._put_off(target, answer)
+        else:
             self.reached = target.url
-            self._advance(delivery, batch[-1].end)
+        if delivery is self._own:
+            self.delivered_spans += sum(_spans(frame) for frame in batch) if answer.taken else 0
+        self._advance(delivery, batch[-1].end)
+        return 0.0
+
+    def _send_halves(self, target: Target, kind: Kind, payload: bytes, answer: Answer) -> float:
+        from sojourn import otlp
+
+        # An endpoint that has taken nothing yet may call everything malformed: no reason to try it span by span.
+        halves = otlp.halve(kind, payload) if answer.status == 413 or self.reached == target.url else None
+        if halves is None:
+            self._set_aside(target, kind, payload, answer)
             return 0.0
-        if answer.status in {400, 413, 415, 422}:
-            # Requests concatenate, so a bad or too large batch is taken apart to find the frame that is to blame.
-            for frame in batch:
-                alone = answer if len(batch) == 1 else target.post(_PATHS[frame.kind], frame.payload)
-                if not alone.taken:
-                    if alone.status not in {400, 413, 415, 422}:
-                        return alone.retry_after_s or self._longer_wait()
-                    self._set_aside(target, frame, alone)
-                self._advance(delivery, frame.end)
-            return 0.0
-        if answer.status in {401, 403}:
-            words = f"{target.url} refuses the key ({answer.status}); what is recorded stays in the journal"
-            faults.trouble("sender.key", words)
+        for half in halves:
+            answer = target.post(_PATHS[kind], half)
+            if answer.status in _MALFORMED:
+                if wait_s := self._send_halves(target, kind, half, answer):
+                    return wait_s
+            elif not answer.taken:
+                return self._put_off(target, answer)
+            else:
+                self.reached = target.url
+                self.delivered_spans += otlp.count(kind, half) if kind is Kind.TRACES else 0
+        return 0.0
+
+    def _put_off(self, target: Target, answer: Answer) -> float:
+        """Say why nothing was taken over, and return how long to wait."""
+        if answer.status in {401, 403, 407}:
+            who = "the proxy asks for a login" if answer.status == 407 else f"{target.url} refuses the key"
+            faults.trouble("sender.key", f"{who} ({answer.status}); what is recorded stays in the journal")
             return LONGEST_WAIT_S
+        if 300 <= answer.status < 400:
+            there = f" to {answer.location}" if answer.location else ""
+            words = f"{target.url} redirects{there} ({answer.status}), which is not followed; give that as the endpoint"
+            faults.trouble("sender.redirect", words)
+            return LONGEST_WAIT_S
+        if answer.retry_after_s:
+            wait_s = min(answer.retry_after_s, LONGEST_BID_S) * random.uniform(1.0, 1.1)  # noqa: S311  # no secret
+            self._bidden_until = time.monotonic() + wait_s
+        else:
+            wait_s = self._longer_wait()
         faults.trouble("sender.status", f"{target.url} answered {answer.status}, trying again")
-        return answer.retry_after_s or self._longer_wait()
+        return wait_s
 
     def _advance(self, delivery: _Delivery, offset: int) -> None:
         with suppress(OSError):
@@ -215,29 +284,39 @@ class Sender:
             self._progress_at = time.monotonic()
             self._changed.notify_all()
 
-    def _set_aside(self, target: Target, frame: Frame, answer: Answer) -> None:
-        folder = self._settings.home.root / "refused"
+    def _set_aside(self, target: Target, kind: Kind, payload: bytes, answer: Answer) -> None:
+        from sojourn import otlp
+
+        number = otlp.count(kind, payload)
+        self.refused += number
         words = f"{target.url} refused a batch as malformed ({answer.status} {answer.text[:200]})"
+        folder = self._settings.home.refused
         try:
             self._settings.home.make(folder)
-            path = folder / f"{time.time_ns()}-{frame.kind.name.lower()}.otlp"
-            path.write_bytes(frame.payload)
+            _make_room(folder, len(payload))
+            path = folder / f"{time.time_ns()}-{os.getpid()}-{kind.name.lower()}.otlp"
+            _write_private(path, payload)
+            reason = {"url": target.url, "status": answer.status, "said": answer.text, "records": number}
+            _write_private(path.with_suffix(".json"), json.dumps(reason, indent=1).encode())
             faults.trouble("sender.refused", f"{words}; it is kept in {folder}")
-        except OSError:
-            faults.trouble("sender.refused", f"{words}; it could not be kept")
+        except OSError as fault:
+            faults.trouble("sender.refused", f"{words}; it could not be kept ({fault})")
 
-    def _find_target(self) -> Target | None:
-        url = self._settings.endpoint
-        if url is None:
-            gateway = self._settings.home.gateway()
-            url = None if gateway is None else gateway.url
-        if url is None:
-            return None
+    def _find_url(self) -> str | None:
+        if self._settings.endpoint is not None:
+            return self._settings.endpoint
+        gateway = self._settings.home.gateway()
+        return None if gateway is None else gateway.url
+
+    def _find_target(self, url: str) -> Target:
         # Here, on the sender's own thread: the HTTP client of the standard library costs 20 ms to import.
-        from sojourn.target import Target
+        from sojourn.target import Target, is_loopback
 
         if self._target is None or self._target.url != url:
-            self._target = Target(url, self._settings.api_key)
+            if self._target is not None:
+                self._target.close()
+            proxy = None if is_loopback(urlsplit(url).hostname) else find_proxy(url)
+            self._target = Target(url, self._settings.api_key, proxy)
         return self._target
 
     def _longer_wait(self) -> float:
@@ -253,6 +332,31 @@ def _suppress_instrumentation() -> None:
     context.attach(context.set_value("suppress_instrumentation", True))
 
 
+def _spans(frame: Frame) -> int:
+    from sojourn import otlp
+
+    return otlp.count(frame.kind, frame.payload) if frame.kind is Kind.TRACES else 0
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(content)
+
+
+def _make_room(folder: Path, needed: int) -> None:
+    """Remove the oldest of what was refused, so that it never takes more than its share."""
+    there = sorted(path for path in folder.iterdir() if path.suffix == ".otlp")
+    total = needed + sum(path.stat().st_size for path in there)
+    for path in there:
+        if total <= MAX_REFUSED_BYTES:
+            return
+        total -= path.stat().st_size
+        path.unlink(missing_ok=True)
+        path.with_suffix(".json").unlink(missing_ok=True)
+        faults.trouble("sender.refused_limit", f"{folder} is full: the oldest of it is dropped")
+
+
 def _next_batch(delivery: _Delivery) -> list[Frame]:
     batch: list[Frame] = []
     size = 0
@@ -264,14 +368,10 @@ def _next_batch(delivery: _Delivery) -> list[Frame]:
     return batch
 
 
-def _adopt_orphans(settings: Settings) -> list[Orphan]:
-    """The journals that dead processes left for this same endpoint and key; those for none are the gateway's."""
-    adopted: list[Orphan] = []
-    for path in journal.paths(settings.home.journals):
-        with suppress(OSError, journal.NotAJournal):
-            header, _ = journal.read(path)
-            if (header.endpoint, header.key_fingerprint) == (settings.endpoint, settings.key_fingerprint):
-                orphan = Orphan.adopt(path)
-                if orphan is not None:
-                    adopted.append(orphan)
-    return adopted
+def _adopt(path: Path, settings: Settings) -> Orphan | None:
+    """A dead process's journal, if it was meant for this same endpoint and key; those for none are the gateway's."""
+    with suppress(OSError, journal.NotAJournal):
+        header, _ = journal.read(path)
+        if (header.endpoint, header.key_fingerprint) == (settings.endpoint, settings.key_fingerprint):
+            return Orphan.adopt(path)
+    return None

@@ -3,37 +3,81 @@
 from __future__ import annotations
 
 import os
-import time
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
+from uuid import uuid4
 
-from sojourn import current, semconv
+from sojourn import clock, current, semconv
+from sojourn.attachments import attachment
 from sojourn.endstate import EndState, parse_end_state
-from sojourn.events import ErrorEvent, Event, as_step, now_iso
+from sojourn.events import ErrorEvent, Event, LLMEvent, as_step, now_iso
+from sojourn.scope import within_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from decimal import Decimal
+    from enum import Enum
     from types import TracebackType
+    from uuid import UUID
 
+    from sojourn.configuration import Configuration
+    from sojourn.content import ContentPolicy
     from sojourn.cost import Cost
     from sojourn.events import Step
+    from sojourn.home import Home
     from sojourn.identity import SessionId
+    from sojourn.meter import Meter
     from sojourn.tally import Tally
 
 __all__ = ["Keeper", "Session"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Value = str | bool | int | float | tuple[str, ...]
 
 
 class Keeper(Protocol):
     """What a session asks of the client that keeps it."""
 
-    def emit(self, name: str, session: Session, attributes: Mapping[str, Value], severe: bool = False) -> None:
-        """Record something that happened to the session."""
+    @property
+    def policy(self) -> ContentPolicy:
+        """What may be recorded of content."""
+        ...
+
+    def emit(
+        self,
+        name: str,
+        session: Session,
+        attributes: Mapping[str, Value],
+        severe: bool = False,
+        at: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Record something that happened to the session, within the trace and span `at` if that is known."""
         ...
 
     def write(self, step: Step, session: Session) -> tuple[int, int]:
         """Record a step that already happened; returns its trace and span id."""
+        ...
+
+    def write_now(self) -> None:
+        """Have everything recorded so far in the journal."""
+        ...
+
+    def ending(self, session: Session, state: EndState) -> None:
+        """The session is about to end."""
+        ...
+
+    @property
+    def configuration(self) -> Configuration:
+        """What the program configured."""
+        ...
+
+    def attachments(self) -> Home | None:
+        """Where attachments are kept, if anything is."""
+        ...
+
+    def host_facts(self) -> dict[str, Any]:
+        """What may be told of the machine."""
         ...
 
     def settle(self) -> None:
@@ -62,7 +106,7 @@ class Session:
         # A signal handler may end the session while this very thread holds it.
         self._lock = RLock()
         self._owner_pid = os.getpid()
-        self._start_ns = time.time_ns()
+        self._start_ns = clock.now_ns()
         self._end_ns: int | None = None
         self.session_id = session_id
         self.name = name
@@ -71,7 +115,12 @@ class Session:
         self.outer = current.chosen()
         """The session that this one was started in, and which is current again once this one has ended."""
         self.tally = tally
+        self.meter: Meter | None = None
+        """What its model calls ask before they leave; None while it has no limit."""
         self.tags = tags
+        self.video: str | None = None
+        self.agents: dict[str, str] = {}
+        """Names of the agents made by `create_agent`, by id."""
         self.init_timestamp = now_iso()
         self.end_timestamp: str | None = None
         self.end_state: EndState = EndState.INDETERMINATE
@@ -86,6 +135,40 @@ class Session:
     def session_url(self) -> str:
         """The page of this session at the gateway that this program delivers to."""
         return self._keeper.url_of(self)
+
+    @property
+    def host_env(self) -> dict[str, Any]:
+        """Facts of the machine and interpreter; empty when they are switched off."""
+        return self._keeper.host_facts()
+
+    @property
+    def token_cost(self) -> Decimal:
+        """US dollars so far, in this process."""
+        self._keeper.settle()
+        return self.tally.cost().amount
+
+    @property
+    def event_counts(self) -> dict[str, int]:
+        """What this process did so far, under the names of AgentOps; `apis` is always 0."""
+        self._keeper.settle()
+        tally = self.tally
+        return {
+            "llms": tally.model_calls,
+            "tools": tally.tool_calls,
+            "actions": tally.actions,
+            "errors": tally.errors,
+            "apis": 0,
+        }
+
+    @property
+    def config(self) -> Configuration:
+        """What the program configured, under AgentOps's names."""
+        return self._keeper.configuration
+
+    @property
+    def jwt(self) -> None:
+        """None: no session needs a token of its own."""
+        return
 
     @property
     def owned(self) -> bool:
@@ -105,8 +188,34 @@ class Session:
             self.tags = parse_tags(tags)
         self._keeper.emit(semconv.SESSION_UPDATE, self, {semconv.SESSION_TAGS: tuple(self.tags)})
 
-    def record(self, event: Event) -> None:
+    def set_video(self, video: str | os.PathLike[str]) -> None:
+        """Say where a recording of the session can be seen: a URL, or the path of a file."""
+        self.video = os.fspath(video)
+        self._keeper.emit(semconv.SESSION_UPDATE, self, {semconv.SESSION_VIDEO: self.video})
+
+    def attach(self, name: str, content: str | os.PathLike[str] | bytes) -> None:
+        """Add a file to the session: one that lies at a path and stays there, or bytes, which are kept.
+
+        Raises FileNotFoundError for a path with no file.
+        """
+        self._keeper.emit(semconv.SESSION_UPDATE, self, attachment(name, content, self._keeper.attachments()))
+
+    def create_agent(self, name: str, agent_id: UUID | str | None = None) -> str:
+        """Name an agent of this session; returns its id, which events may give as their `agent_id`."""
+        made = str(agent_id or uuid4())
+        self.agents[made] = name
+        self._keeper.emit(semconv.SESSION_UPDATE, self, {semconv.AGENT_ID: made, semconv.AGENT_NAME: name})
+        return made
+
+    def patch(self, function: Callable[P, R]) -> Callable[P, R]:
+        """The same function, with this session the current one whenever it runs."""
+        same: Callable[P, R] = within_session(function, self)
+        return same
+
+    def record(self, event: Event, flush_now: bool = False) -> None:
         """Record an `ActionEvent`, `LLMEvent`, `ToolEvent` or `ErrorEvent`, also after the session's end.
+
+        `flush_now` waits until it is in the journal, which otherwise takes at most 50 ms.
 
         Raises TypeError for anything else, and ValueError for a time that is no ISO 8601.
         """
@@ -115,20 +224,39 @@ class Session:
         event.session_id = self.session_id
         if not isinstance(event, ErrorEvent):
             event.end_timestamp = event.end_timestamp or now_iso()
-            self._keeper.write(as_step(event), self)
-            return
-        self.tally.count_error_event()
+            if self.meter is not None and isinstance(event, LLMEvent):
+                self.meter.count_by_hand()
+            event.recorded_as = self._keeper.write(as_step(event), self)
+        else:
+            self._record_error(event)
+        if flush_now:
+            self._keeper.write_now()
+
+    def _record_error(self, event: ErrorEvent) -> None:
         facts: dict[str, Value] = {semconv.EXCEPTION_TYPE: event.error_type or "Error"}
-        if event.details is not None:
-            facts[semconv.EXCEPTION_MESSAGE] = str(event.details)
-        if event.logs:
-            facts[semconv.EXCEPTION_STACKTRACE] = event.logs
+        policy = self._keeper.policy
+        said = None if event.details is None else policy.render_text(str(event.details))
+        if said is not None:
+            facts[semconv.EXCEPTION_MESSAGE] = said
+        # A span that failed by the same exception may just have ended.
+        self._keeper.settle()
+        self.tally.count_error_event(event.error_type or "Error", said)
+        # As `ContentPolicy.stack` has it: a stack trace quotes messages and lines of code.
+        if event.logs and policy.capture == "full":
+            facts[semconv.EXCEPTION_STACKTRACE] = policy.redact(event.logs)
         if event.code is not None:
             facts[semconv.ERROR_TYPE] = str(event.code)
-        self._keeper.emit(semconv.EXCEPTION_EVENT, self, facts, severe=True)
+        trigger = event.trigger_event
+        if trigger is not None:
+            facts |= {semconv.TRIGGER_ID: str(trigger.id), semconv.TRIGGER_TYPE: trigger.event_type}
+            event.recorded_as = trigger.recorded_as
+        self._keeper.emit(semconv.EXCEPTION_EVENT, self, facts, severe=True, at=event.recorded_as)
 
     def end_session(
-        self, end_state: EndState | str = EndState.INDETERMINATE, end_state_reason: str | None = None
+        self,
+        end_state: EndState | str | Enum = EndState.INDETERMINATE,
+        end_state_reason: str | None = None,
+        video: str | os.PathLike[str] | None = None,
     ) -> Cost:
         """End the session and return what it cost in this process, in US dollars.
 
@@ -136,6 +264,8 @@ class Session:
         else: then the session stays open. Ending twice changes nothing and returns the same cost.
         """
         state = parse_end_state(end_state)
+        if video is not None:
+            self.set_video(video)
         self.finish(state, end_state_reason, explicit=True)
         return self.tally.cost()
 
@@ -144,9 +274,10 @@ class Session:
         with self._lock:
             if self._end_ns is not None:
                 return
-            self._end_ns = time.time_ns()
+            self._end_ns = clock.now_ns()
             self.end_timestamp = now_iso()
             self.end_state, self.end_state_reason = state, reason
+        self._keeper.ending(self, state)
         facts: dict[str, Value] = {semconv.SESSION_END_STATE: str(state), semconv.SESSION_END_EXPLICIT: explicit}
         if reason is not None:
             facts[semconv.SESSION_END_REASON] = reason
@@ -170,7 +301,7 @@ class Session:
     @property
     def duration_s(self) -> float:
         """Seconds from its start in this process to its end, or to now."""
-        return ((self._end_ns or time.time_ns()) - self._start_ns) / 1e9
+        return ((self._end_ns or clock.now_ns()) - self._start_ns) / 1e9
 
     def __enter__(self) -> Self:
         current.enter(self)
@@ -182,7 +313,7 @@ class Session:
         if error is None:
             self.finish(EndState.SUCCESS, None, explicit=True)
         else:
-            self.finish(EndState.FAIL, f"{type(error).__name__}: {error}", explicit=True)
+            self.finish(EndState.FAIL, self._keeper.policy.reason(error), explicit=True)
 
     def __repr__(self) -> str:
         state = "running" if self.is_running else str(self.end_state)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sojourn import semconv
 from sojourn.cost import Cost
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-__all__ = ["Tally"]
+__all__ = ["Tally", "load_prices"]
 
 _ACTIONS = frozenset({"action", "task", "operation"})
+MAX_TOLD: Final = 256
 _prices_asked_for = False
 
 
@@ -48,6 +50,8 @@ class Tally:
         self._unsettled: list[_Call] = []
         self._settling = Lock()
         self._explained: set[tuple[int, str]] = set()
+        self._told_by_spans: deque[tuple[str, str | None]] = deque(maxlen=MAX_TOLD)
+        """Type and message of exceptions that spans were counted for, and that may be recorded by hand as well."""
 
     def count(self, span: ReadableSpan) -> None:
         """Count a finished span."""
@@ -58,14 +62,19 @@ class Tally:
             self._count_usage(attributes, span.start_time or 0)
         elif operation == semconv.EXECUTE_TOOL:
             self.tool_calls += 1
+            # A tool may cost money too, when the program says so.
+            self._known += _dollars(attributes.get(semconv.USAGE_COST)) or 0
         elif attributes.get(semconv.KIND) in _ACTIONS:
             self.actions += 1
         if span.status.status_code.name == "ERROR":
             self._count_error(span, str(attributes.get(semconv.ERROR_TYPE, "")))
 
-    def count_error_event(self) -> None:
-        """Count an error that was recorded by hand and is no span."""
-        self.errors += 1
+    def count_error_event(self, error_type: str, message: str | None) -> None:
+        """Count an error that was recorded by hand, unless a span was counted for the same exception."""
+        try:
+            self._told_by_spans.remove((error_type, message))
+        except ValueError:
+            self.errors += 1
 
     def cost(self) -> Cost:
         """The cost so far. The first call that has something to price loads the price table (half a second)."""
@@ -108,7 +117,7 @@ class Tally:
         elif usage.input or usage.output:
             names = (attributes.get(semconv.RESPONSE_MODEL), attributes.get(semconv.REQUEST_MODEL))
             models = tuple(dict.fromkeys(str(name) for name in names if name))
-            _load_prices()
+            load_prices()
             self._unsettled.append(_Call(str(attributes.get(semconv.PROVIDER, "")), models, usage, at_ns))
 
     def _count_error(self, span: ReadableSpan, error_type: str) -> None:
@@ -120,11 +129,17 @@ class Tally:
             self._explained.discard((own, error_type))
         else:
             self.errors += 1
+            for event in span.events:
+                if event.name == semconv.EXCEPTION_EVENT:
+                    told = event.attributes or {}
+                    message = told.get(semconv.EXCEPTION_MESSAGE)
+                    kind = str(told.get(semconv.EXCEPTION_TYPE, "")).rpartition(".")[2]
+                    self._told_by_spans.append((kind, None if message is None else str(message)))
         if span.parent is not None:
             self._explained.add((span.parent.span_id, error_type))
 
 
-def _load_prices() -> None:
+def load_prices() -> None:
     """Load the price table ahead of need, on a thread of its own: its import costs half a second."""
     global _prices_asked_for
     if not _prices_asked_for:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ssl
+import time
+import zlib
+from base64 import b64encode
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-__all__ = ["Answer", "Target"]
+__all__ = ["Answer", "Target", "is_loopback"]
 
 CONNECT_AND_READ_S: Final = 10.0
+SMALL: Final = 1024
+"""Bodies up to this size are not worth compressing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,8 @@ class Answer:
     ours: bool
     retry_after_s: float | None
     text: str
+    location: str | None = None
+    """Where it wants us to go instead; nobody follows, since the key would go along."""
 
     @property
     def taken(self) -> bool:
@@ -30,23 +39,32 @@ class Answer:
 class Target:
     """One kept-alive connection to a base URL. Used by one thread."""
 
-    def __init__(self, url: str, api_key: str | None) -> None:
+    def __init__(self, url: str, api_key: str | None, proxy: str | None = None) -> None:
+        """Speak to `url`, through `proxy` if there is one. Raises OSError for a proxy of a kind that we do not know."""
         self.url = url
         self._headers = {"Content-Type": "application/x-protobuf", "User-Agent": "sojourn"}
         if api_key is not None:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._parts = urlsplit(url)
+        self._proxy = None if proxy is None else _Proxy.parse(proxy)
+        # On one machine the two cost more than the bytes.
+        self._compress = not is_loopback(self._parts.hostname)
         self._connection: HTTPConnection | None = None
         self._ours: bool | None = None
 
     def post(self, path: str, body: bytes) -> Answer:
         """Send a body. Raises OSError when the endpoint cannot be reached or does not answer in HTTP."""
-        return self._ask("POST", path, body)
+        if self._compress and len(body) > SMALL:
+            answer = self._ask("POST", path, _gzip(body), {"Content-Encoding": "gzip"})
+            if answer.status != 415:
+                return answer
+            self._compress = False
+        return self._ask("POST", path, body, {})
 
     def is_ours(self) -> bool:
         """Whether a sojourn gateway answers here; asked once. Raises OSError."""
         if self._ours is None:
-            self._ours = self._ask("GET", "/v1/capabilities", None).ours
+            self._ours = self._ask("GET", "/v1/capabilities", None, {}).ours
         return self._ours
 
     def close(self) -> None:
@@ -55,27 +73,35 @@ class Target:
             self._connection.close()
             self._connection = None
 
-    def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
+    def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         fresh = self._connection is None
         try:
-            return self._exchange(method, path, body)
-        except (OSError, HTTPException):
+            return self._exchange(method, path, body, headers)
+        except OSError as fault:
             self.close()
             # The other side may have closed an idle connection: that is no failure, and is found out only by writing.
-            if not fresh:
-                return self._ask(method, path, body)
-            raise
+            if fresh or isinstance(fault, TimeoutError):
+                raise
+            return self._ask(method, path, body, headers)
 
-    def _exchange(self, method: str, path: str, body: bytes | None) -> Answer:
+    def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         if self._connection is None:
-            kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
-            self._connection = kind(self._parts.hostname or "", self._parts.port, timeout=CONNECT_AND_READ_S)
+            self._connection = self._connect()
+        asked = self._parts.path + path
+        told = {**self._headers, **headers}
+        if self._proxy is not None and self._parts.scheme == "http":
+            asked = f"http://{self._parts.netloc}{asked}"
+            told |= self._proxy.headers
         try:
-            self._connection.request(method, self._parts.path + path, body, self._headers)
+            self._connection.request(method, asked, body, told)
             response = self._connection.getresponse()
             text = response.read(65536).decode("utf-8", "replace")
+        except ssl.SSLCertVerificationError as fault:
+            raise OSError(f"its certificate is not trusted: {fault.verify_message}") from fault
+        except ssl.SSLError as fault:
+            raise OSError(f"no TLS can be agreed on, does it speak https? ({fault.reason or fault})") from fault
         except HTTPException as fault:
-            raise OSError(f"{self.url} does not answer in HTTP: {fault!r}") from fault
+            raise OSError(f"it does not answer in HTTP: {fault!r}") from fault
         if response.will_close or not response.isclosed():
             self.close()
         return Answer(
@@ -83,9 +109,56 @@ class Target:
             ours=response.getheader("Sojourn-Gateway") is not None,
             retry_after_s=_seconds(response.getheader("Retry-After")),
             text=text,
+            location=response.getheader("Location"),
         )
+
+    def _connect(self) -> HTTPConnection:
+        kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
+        host, port = self._parts.hostname or "", self._parts.port
+        if self._proxy is None:
+            return kind(host, port, timeout=CONNECT_AND_READ_S)
+        connection = kind(self._proxy.host, self._proxy.port, timeout=CONNECT_AND_READ_S)
+        if self._parts.scheme == "https":
+            connection.set_tunnel(host, port, self._proxy.headers)
+        return connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Proxy:
+    host: str
+    port: int
+    headers: dict[str, str]
+
+    @classmethod
+    def parse(cls, given: str) -> _Proxy:
+        parts = urlsplit(given if "://" in given else f"http://{given}")
+        if parts.scheme != "http" or not parts.hostname:
+            raise OSError(f"the proxy {parts.scheme}://{parts.hostname} is of a kind that is not known here")
+        headers: dict[str, str] = {}
+        if parts.username is not None:
+            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            headers["Proxy-Authorization"] = f"Basic {b64encode(login.encode()).decode()}"
+        return cls(parts.hostname, parts.port or 80, headers)
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host name means this machine, without asking a name server."""
+    return host in {None, "localhost", "::1"} or (host or "").startswith("127.")
+
+
+def _gzip(body: bytes) -> bytes:
+    packer = zlib.compressobj(5, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
 
 
 def _seconds(given: str | None) -> float | None:
-    # The other legal form, a date, is rare from collectors and means only "later"; our own back-off serves for it.
-    return float(given) if given is not None and given.isascii() and given.isdigit() else None
+    """`Retry-After` in its two forms, as seconds from now."""
+    if given is None:
+        return None
+    text = given.strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None

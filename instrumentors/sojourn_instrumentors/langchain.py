@@ -35,7 +35,8 @@ class _Callbacks:
     """Becomes a callback handler of LangChain when that is there to inherit from."""
 
     run_inline = True  # on the caller's thread and in its context, where claims are laid
-    raise_error = True  # what gets past our guard does so under test only, and shall be seen there
+    # What gets past our guards is what the program's own limits raise, and faults of ours under test.
+    raise_error = True
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
@@ -71,12 +72,14 @@ class _Callbacks:
     def on_chat_model_start(
         self, _: Any, messages: Any, *, run_id: UUID, parent_run_id: UUID | None = None, **told: Any
     ) -> None:
+        self._runs.admit(told.get("invocation_params"))
         with contained("langchain.chat_model_start"):
             self._call(semconv.CHAT, run_id, parent_run_id, told, lambda gen: read_sent(messages[0], gen))
 
     def on_llm_start(
         self, _: Any, prompts: list[str], *, run_id: UUID, parent_run_id: UUID | None = None, **told: Any
     ) -> None:
+        self._runs.admit(told.get("invocation_params"))
         with contained("langchain.llm_start"):
             self._call(semconv.TEXT_COMPLETION, run_id, parent_run_id, told, lambda gen: read_sent(prompts, gen))
 

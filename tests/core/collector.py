@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ from tests.core.journalled import Journalled, add
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from ssl import SSLContext
 
 
 @dataclass
@@ -34,9 +36,17 @@ class Reply:
 class Collector:
     """A server for a `with` block; `decide` answers each POST, everything is taken by default."""
 
-    def __init__(self, decide: Callable[[Request], Reply] = lambda _: Reply(), *, ours: bool = True) -> None:
+    def __init__(
+        self,
+        decide: Callable[[Request], Reply] = lambda _: Reply(),
+        *,
+        ours: bool = True,
+        tls: SSLContext | None = None,
+    ) -> None:
         self.decide = decide
         self.requests: list[Request] = []
+        self.clients: list[int] = []
+        """The client's port, of each request."""
         self.taken = Journalled()
         outer = self
 
@@ -48,11 +58,15 @@ class Collector:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers["Content-Encoding"] == "gzip":
+                    body = gzip.decompress(body)
                 request = Request(self.path, dict(self.headers), body)
                 reply = outer.decide(request)
                 outer.requests.append(request)
+                outer.clients.append(self.client_address[1])
                 if reply.status == 200:
-                    add(outer.taken, Kind.LOGS if self.path == "/v1/logs" else Kind.TRACES, body)
+                    # As a proxy it is asked for a whole URL.
+                    add(outer.taken, Kind.LOGS if self.path.endswith("/v1/logs") else Kind.TRACES, body)
                 self._answer(reply)
 
             def _answer(self, reply: Reply) -> None:
@@ -69,7 +83,9 @@ class Collector:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
     def __enter__(self) -> Self:

@@ -30,7 +30,8 @@ provider.add_span_processor(SimpleSpanProcessor(theirs))
 {steps}
 tracer = trace.get_tracer("theirs")
 with tracer.start_as_current_span("GET /"):
-    tracer.start_span("chat gpt-4o", attributes={{"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7}}).end()
+    facts = {{"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7}}
+    tracer.start_span("chat gpt-4o", attributes=facts).end()
     tracer.start_span("llm", attributes={{"openinference.span.kind": "LLM"}}).end()
     sojourn.record(sojourn.ActionEvent(action_type="ours"))
 assert trace.get_tracer_provider() is provider

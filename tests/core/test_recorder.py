@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 
 import sojourn
-from sojourn import faults, journal, semconv
+from sojourn import faults, journal, recorder, semconv
 from sojourn.client import get_client
 from tests.core.journalled import plain, read_home
 from tests.waiting import until
@@ -145,3 +146,25 @@ def test_a_forked_child_writes_a_journal_of_its_own_and_ends_nothing(home: Path)
     assert found.named(semconv.SESSION_END) == []
     assert len(journal.paths(home / "journal")) == 2
     assert session.is_running
+
+
+def test_events_recorded_faster_than_they_can_be_written_are_all_kept(home: Path) -> None:
+    sojourn.init()
+    many = 3 * recorder.MAX_WAITING
+    for number in range(many):
+        sojourn.record(sojourn.ActionEvent(action_type=f"{number}"))
+    sojourn.flush(0)
+
+    assert [span.name for span in read_home(home).spans] == [f"{number}" for number in range(many)]
+
+
+def test_an_open_span_is_told_as_pending_also_when_the_clock_was_set_back(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sojourn.init()
+    span = tracer().start_span("slow")
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() - 3600 * 10**9)
+
+    until(lambda: read_home(home).pending)
+    span.end()

@@ -7,7 +7,7 @@ import importlib
 import inspect
 import logging
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import openai
 import pytest
@@ -17,7 +17,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from sojourn import faults
-from sojourn.content import ContentPolicy
+from sojourn.content import WITHHELD, ContentPolicy
 from sojourn_instrumentors import openai as openai_module
 from sojourn_instrumentors._kit import Instrumentor, Patch, Target
 from tests.instrumentors.modes import HELLO, MODES, STREAMS, Mode, ask, drain, start
@@ -178,6 +178,37 @@ async def test_content_that_is_off_leaves_no_trace(mode: Mode, observed: Observe
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("capture", ["off", "lengths"])
+async def test_a_refusal_that_quotes_the_prompt_is_content_too(
+    mode: Mode, capture: Literal["off", "lengths"], observed: Observed, provider: Provider
+) -> None:
+    observed.install(ContentPolicy(capture))
+    provider.answers = [(400, {"error": {"message": f"cannot answer {CANARY}", "param": CANARY}})]
+
+    with pytest.raises(openai.BadRequestError):
+        await ask(mode, provider, messages=[{"role": "user", "content": CANARY}])
+
+    (span,) = observed.exporter.get_finished_spans()
+    assert CANARY not in span.to_json()
+    assert span.status.status_code.name == "ERROR"
+    (event,) = span.events
+    assert (event.attributes or {})["exception.type"] == "openai.BadRequestError"
+
+
+async def test_what_an_error_says_passes_the_redactors(observed: Observed, provider: Provider) -> None:
+    observed.install(ContentPolicy(redactors=(lambda text: text.replace(CANARY, "***"),)))
+    provider.answers = [(400, {"error": {"message": f"cannot answer {CANARY}"}})]
+
+    with pytest.raises(openai.BadRequestError):
+        await ask("whole", provider)
+
+    (span,) = observed.exporter.get_finished_spans()
+    assert CANARY not in span.to_json()
+    assert "cannot answer ***" in str((span.events[0].attributes or {})["exception.message"])
+    assert "cannot answer ***" in str((span.events[0].attributes or {})["exception.stacktrace"])
+
+
+@pytest.mark.parametrize("mode", MODES)
 async def test_content_passes_the_redactors(mode: Mode, observed: Observed, provider: Provider) -> None:
     observed.install(ContentPolicy(redactors=(lambda text: text.replace(CANARY, "***"),)))
     answering(mode, provider, CANARY)
@@ -202,7 +233,7 @@ async def test_a_redactor_that_fails_costs_its_text_only(mode: Mode, observed: O
     await ask(mode, provider)
 
     seen = observed.one()
-    assert "gen_ai.input.messages" not in seen.attributes
+    assert seen["gen_ai.input.messages"] == [{"role": "user", "parts": [{"type": "text", "content": WITHHELD}]}]
     assert seen["gen_ai.usage.input_tokens"] == 11
 
 

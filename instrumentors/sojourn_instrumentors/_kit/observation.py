@@ -222,8 +222,18 @@ class Observation(Watch):
         if attributes:
             span.set_attributes(attributes)
         if error is not None and not abandoned:
-            span.record_exception(error)
-            span.set_status(Status(StatusCode.ERROR, str(error) or type(error).__name__))
+            self._tell_error(span, error)
+
+    def _tell_error(self, span: Span, error: BaseException) -> None:
+        # Not `record_exception`: a provider's refusal quotes the prompt, so what errors say is content.
+        facts: dict[str, AttributeValue] = {semconv.EXCEPTION_TYPE: error_type(error)}
+        said, stack = self._policy.message(error), self._policy.stack(error)
+        if said is not None:
+            facts[semconv.EXCEPTION_MESSAGE] = said
+        if stack is not None:
+            facts[semconv.EXCEPTION_STACKTRACE] = stack
+        span.add_event(semconv.EXCEPTION_EVENT, facts)
+        span.set_status(Status(StatusCode.ERROR, said or type(error).__name__))
 
     def _rendered(self, content: Iterable[tuple[str, Any]]) -> dict[str, AttributeValue]:
         rendered: dict[str, AttributeValue] = {}

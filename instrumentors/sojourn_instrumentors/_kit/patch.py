@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanKind
 
+from sojourn import limits
 from sojourn.faults import contained
 from sojourn_instrumentors._kit import claim, parent
 from sojourn_instrumentors._kit.body import Body
@@ -144,19 +145,34 @@ class _Watching:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> _Watching | None:
-        """Look at a call that is about to be made; None when it is none of ours."""
+        """Look at a call that is about to be made; None when it is none of ours.
+
+        Raises what the program's own limits say: then the call is not made.
+        """
         begun: _Watching | None = None
+        operation: Operation | None = None
+        around: Observation | None = None
         if not patch.holds(original):
             return None
+        call = dict(zip(names, args, strict=False))
+        call.update(kwargs)
         try:
-            call = dict(zip(names, args, strict=False))
-            call.update(kwargs)
             operation = patch.route(call)
-            if operation is None or suppressed():
-                return None
+            if operation is not None and suppressed():
+                operation = None
+            around = None if operation is None else claim.claim()
+        except Exception:  # the guard is built only when needed: this runs for every call
+            with contained("patch.route"):
+                raise
+        if operation is None:
+            return None
+        # A call that does the work of a framework's was asked about there.
+        if limits.ask is not None and (around is None or around.taken):
+            limits.ask()
+        try:
             record = Generation(operation=operation.name)
             _read(operation.request, call, record)
-            observation = _observe(tracing, record)
+            observation = _observe(tracing, record, around)
             if record.wants_content and observation.recording:
                 _read(operation.content, call, record)
                 if isinstance(observation, Observation):
@@ -228,8 +244,7 @@ class _Watching:
             otel_context.attach(self._before)
 
 
-def _observe(tracing: Tracing, record: Generation) -> Observation | Fold:
-    around = claim.claim()
+def _observe(tracing: Tracing, record: Generation, around: Observation | None) -> Observation | Fold:
     if around is not None and not around.taken:
         return around.fold(record)
     around = around or parent.nearest()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import SpanKind
 
+from sojourn import limits
 from sojourn_instrumentors._kit import claim, parent
 from sojourn_instrumentors._kit.generation import Generation
 from sojourn_instrumentors._kit.observation import Observation, suppressed
@@ -49,6 +50,22 @@ class Runs:
         if record.wants_content and taken is not None:
             record.taken = taken()
             observation.requested()
+
+    def admit(self, batch: object = None) -> None:
+        """Ask the program's own limits about a call of a model that is about to start.
+
+        Raises what they say, into the program: never inside a guard. What was begun of the same batch is ended then,
+        since nobody will work it off.
+        """
+        if limits.ask is None or suppressed():
+            return
+        try:
+            limits.ask()
+        except BaseException as refusal:
+            begun = [run for run, one in self._open.copy().items() if batch is not None and one.group is batch]
+            for run in begun:
+                self._open.pop(run).end(refusal)
+            raise
 
     def start_call(
         self,

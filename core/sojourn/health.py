@@ -1,0 +1,55 @@
+"""Whether recording works: what was written, what was delivered, and what was not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["Health", "parting_words"]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of recording in this process, at one moment."""
+
+    journalled_spans: int = 0
+    """Finished spans that were handed to the journal."""
+    delivered_spans: int = 0
+    """Those of them that an endpoint has taken over."""
+    waiting_bytes: int = 0
+    """What of the journal no endpoint has taken over yet."""
+    dropped: int = 0
+    """Spans and session events that were given up: the journal folder was over its limit, or the memory that stood in
+    for it, or they could not be encoded. Those of dead processes that had to go count too."""
+    refused: int = 0
+    """Spans and session events that an endpoint called malformed; they are kept in the folder `refused`."""
+    last_error: str | None = None
+    """In words; also of trouble that is over."""
+    endpoint: str | None = None
+    """Where it is to go; None: to any gateway of this home."""
+    reached: str | None = None
+    """The endpoint that took something over last."""
+    faults: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """How often something went wrong, by place; the first time at each is in the log."""
+    journal: Path | None = None
+    """The file that is written now."""
+    memory_only: bool = False
+    """Whether what is recorded would die with the process, since the journal cannot be written."""
+
+
+def parting_words(health: Health) -> str | None:
+    """What a person must know at the end of the program; None when nothing was lost."""
+    said: list[str] = []
+    if health.dropped:
+        said.append(f"{health.dropped} spans or session events were lost")
+    if health.refused:
+        said.append(f"{health.refused} were refused by {health.reached or health.endpoint or 'the endpoint'}")
+    if not said:
+        return None
+    last = f" (last trouble: {health.last_error})" if health.last_error else ""
+    return f"sojourn: {'; '.join(said)}{last}; `sojourn doctor` says more"
