@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Media", "Message", "Part", "Reasoning", "Text", "ToolCall", "ToolResult", "as_text", "parse_messages", "plain_text"]
+__all__ = [
+    "Media",
+    "Message",
+    "Part",
+    "Reasoning",
+    "Text",
+    "ToolCall",
+    "ToolResult",
+    "as_text",
+    "parse_messages",
+    "plain_text",
+]
 
 
 @dataclass(frozen=True, slots=True)

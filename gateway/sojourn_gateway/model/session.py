@@ -16,7 +16,19 @@ __all__ = ["EndState", "Session", "SessionSummary", "SessionsAsk", "SortSessions
 EndState = Literal["open", "Success", "Fail", "Indeterminate"]
 """`open` while nobody ended it and it was heard of within the last 30 minutes."""
 
-SortSessions = Literal["name", "start", "end", "trace_count", "total_cost", "total_tokens", "latency_ms", "errors"]
+SortSessions = Literal[
+    "name",
+    "start",
+    "end",
+    "trace_count",
+    "total_cost",
+    "total_tokens",
+    "latency_ms",
+    "errors",
+    "model_calls",
+    "state",
+    "user_id",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
     from sojourn_gateway.model.usage import Tokens
 
@@ -66,13 +66,13 @@ class Span:
     tool_name: str = ""
     tool_call_id: str = ""
     input: str | None = None
-    """JSON text: messages (`[{role, parts}]`) of a model call, arguments of a tool, input of a chain; None: not kept."""
+    """JSON text: messages (`[{role, parts}]`), arguments of a tool, input of a chain; None when it was not kept."""
     output: str | None = None
     system: str | None = None
     """JSON text of the parts of system instructions that were sent apart from the messages."""
-    attributes: Mapping[str, Json] = field(default_factory=dict)
+    attributes: Mapping[str, Json] = field(default_factory=dict[str, Any])
     """All attributes as they came, content included."""
-    resource: Mapping[str, Json] = field(default_factory=dict)
+    resource: Mapping[str, Json] = field(default_factory=dict[str, Any])
     scope: str = ""
     events: tuple[SpanEvent, ...] = ()
     error_type: str = ""

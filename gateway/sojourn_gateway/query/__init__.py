@@ -1,0 +1,5 @@
+"""The only reader of the engine."""
+
+from sojourn_gateway.query.queries import Queries
+
+__all__ = ["Queries"]
