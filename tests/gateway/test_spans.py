@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from sojourn.steps import SHAPES
 from sojourn_gateway.model.faults import Malformed
 from sojourn_gateway.model.span import SpanEvent
 from tests.gateway.sender import T0, key_values, span, trace_id, traces, usage
@@ -24,6 +25,13 @@ def kept(store: Store, sent: Span) -> KeptSpan:
     found = store.queries.span(store.project, sent.trace_id.hex(), sent.span_id.hex())
     assert found is not None
     return found
+
+
+@pytest.mark.parametrize("name", sorted(name for name in SHAPES if name))
+def test_every_kind_of_step_that_the_sdk_writes_is_known(store: Store, name: str) -> None:
+    sent = span(trace_id(), attributes=dict(SHAPES[name].attributes))
+    store.send(sent)
+    assert kept(store, sent).step != "other"
 
 
 def test_attributes_of_every_type_come_back_as_they_were(store: Store) -> None:

@@ -69,11 +69,14 @@ STEPS_BY_KIND: Final = {
     "action": "action",
     "agent": "agent",
     "chain": "chain",
+    "endpoint": "chain",
     "guardrail": "guardrail",
     "operation": "task",
     "retrieval": "retrieval",
     "task": "task",
     "tool": "tool",
+    # What `sojourn.trace` wraps: a turn, which coordinates the steps inside it.
+    "trace": "workflow",
     "workflow": "workflow",
 }
 
