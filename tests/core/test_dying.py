@@ -29,6 +29,8 @@ Endpoint = Literal["none", "taking", "refusing", "silent", "away"]
 
 PROGRAM = """
 import os, signal, sys, threading, time
+# Whoever runs the tests in the background hands SIGINT down as ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 {before}
 import sojourn
 from sojourn.client import get_client
