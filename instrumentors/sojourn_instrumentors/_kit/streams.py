@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sojourn.faults import contained
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable
 
     from sojourn_instrumentors._kit.body import Body
     from sojourn_instrumentors._kit.generation import Generation
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["WatchedAsyncIterator", "WatchedIterator", "watch_bytes", "watch_close", "watched"]
 
 
-class WatchedIterator:
-    """An iterator that yields what the library's yields, and ends the observation however it is left."""
+class _Watched:
+    """What both kinds of stream hold, and do when they are asked for more or thrown away.
+
+    Their loops stay apart though they look alike: a call shared by both would be paid for every chunk.
+    """
 
     def __init__(
         self,
-        inner: Iterator[Any],
+        inner: Any,
         watch: Watch,
         record: Generation,
         chunk: Chunk,
@@ -36,6 +39,16 @@ class WatchedIterator:
         self._record = record
         self._chunk = chunk
         self._finish = finish
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def __del__(self) -> None:
+        self._watch.collected()
+
+
+class WatchedIterator(_Watched):
+    """An iterator that yields what the library's yields, and ends the observation however it is left."""
 
     def __iter__(self) -> WatchedIterator:
         return self
@@ -62,32 +75,12 @@ class WatchedIterator:
                     raise
         return part
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
 
-    def __del__(self) -> None:
-        self._watch.collected()
-
-
-class WatchedAsyncIterator:
+class WatchedAsyncIterator(_Watched):
     """The same for asynchronous streams.
 
     Not an asynchronous generator: event loops keep track of those, and the program would have one more to close.
     """
-
-    def __init__(
-        self,
-        inner: AsyncIterator[Any],
-        watch: Watch,
-        record: Generation,
-        chunk: Chunk,
-        finish: Callable[[], None] | None,
-    ) -> None:
-        self._inner = inner
-        self._watch = watch
-        self._record = record
-        self._chunk = chunk
-        self._finish = finish
 
     def __aiter__(self) -> WatchedAsyncIterator:
         return self
@@ -113,12 +106,6 @@ class WatchedAsyncIterator:
                 with contained("stream.chunk"):
                     raise
         return part
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def __del__(self) -> None:
-        self._watch.collected()
 
 
 def watched(
