@@ -168,3 +168,15 @@ def test_an_open_span_is_told_as_pending_also_when_the_clock_was_set_back(
 
     until(lambda: read_home(home).pending)
     span.end()
+
+
+def test_a_journal_tells_of_a_session_before_it_tells_of_its_spans(home: Path) -> None:
+    """Whoever finds the journal of a process that was killed between two writes must know what to end."""
+    session = sojourn.init()
+    session.record(sojourn.ActionEvent())
+    sojourn.flush(0)
+
+    [path] = journal.paths(home / "journal")
+    first, *rest = journal.read(path)[1]
+    assert first.kind is journal.Kind.LOGS
+    assert journal.Kind.TRACES in {frame.kind for frame in rest}
