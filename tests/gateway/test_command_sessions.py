@@ -118,6 +118,17 @@ def test_a_session_is_shown_as_a_tree_with_its_numbers(recorded: Home) -> None:
     assert "error in execute_tool carrier_status: the carrier did not answer" in done.stdout
 
 
+def test_in_a_narrow_terminal_names_are_cut_and_numbers_never(recorded: Home) -> None:
+    done = run(recorded, "sessions", "show", "order-48", COLUMNS="80")
+
+    lines = done.stdout.splitlines()
+    header = next(number for number, line in enumerate(lines) if line.startswith("Step"))
+    table = [line for line in lines[header:] if not line.startswith("error in")]
+    assert all(len(line) <= 80 for line in table)
+    assert not any("…" in line[lines[header].index("Start") :] for line in table)
+    assert any("1,204 → 88" in line and "$0.000157" in line for line in table)
+
+
 def test_a_prefix_that_fits_several_names_them(recorded: Home) -> None:
     done = run(recorded, "sessions", "show", "order")
 

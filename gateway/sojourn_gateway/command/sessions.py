@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from rich import box
-from rich.table import Table
+from rich.cells import cell_len
+from rich.table import Column, Table
 from rich.text import Text
 
 from sojourn_gateway import wording
@@ -154,17 +155,18 @@ def _print_session(console: Console, session: SessionData) -> None:
         console.print("\nNo steps were recorded.")
         return
     console.print()
-    console.print(_tree(spans))
+    console.print(_tree(spans, console.width))
     for span in spans:
         if span["status"] == "ERROR":
             why = span["status_message"] or span["error_type"] or "failed"
             console.print(words(f"error in {span['name']}: {wording.excerpt(why, 300)}", "red"))
 
 
-def _tree(spans: list[SpanItem]) -> Table:
+def _tree(spans: list[SpanItem], width: int) -> Table:
+    """The steps as a table that cuts names to fit `width`, and never a number."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("Step", overflow="ellipsis", no_wrap=True, ratio=1, min_width=24)
-    table.add_column("Model", overflow="ellipsis", no_wrap=True, style="dim", max_width=28)
+    table.add_column("Step", overflow="ellipsis", no_wrap=True)
+    table.add_column("Model", overflow="ellipsis", no_wrap=True, style="dim")
     for name in ("Start", "Duration", "Tokens", "Cost"):
         table.add_column(name, justify="right", no_wrap=True)
     begin_ns = min(_nanoseconds(span["timestamp"]) for span in spans)
@@ -183,7 +185,19 @@ def _tree(spans: list[SpanItem]) -> Table:
             f"{wording.count(span['input_tokens'])} → {wording.count(span['output_tokens'])}" if span["tokens"] else "",
             _span_cost(span),
         )
+    step_column, model_column, *numbers = table.columns
+    for column in numbers:
+        column.width = _longest(column)
+    names = width - sum((column.width or 0) + 2 for column in numbers) - 2
+    # The step tells most; the model, which its name often repeats, gets what is left.
+    step_column.width = max(12, min(_longest(step_column), names - min(12, _longest(model_column)) - 2))
+    model_column.width = max(5, min(_longest(model_column), names - step_column.width - 2))
     return table
+
+
+def _longest(column: Column) -> int:
+    cells = [column.header, *(cell for cell in column.cells)]
+    return max(cell_len(cell.plain if isinstance(cell, Text) else str(cell)) for cell in cells)
 
 
 def _guides(depths: list[int]) -> list[str]:
