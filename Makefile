@@ -9,6 +9,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.sojourn-stamp
 PYTEST_ARGS ?=
 
+# As many at the same time as there are processors; tests of one file stay together, since they share what is costly.
+WORKERS ?= auto
+
 # The pyright package carries pyright itself and runs it with the Node.js on PATH; it fetches nothing and nags nobody.
 export PYRIGHT_PYTHON_GLOBAL_NODE := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
@@ -23,8 +26,38 @@ $(STAMP): pyproject.toml tools/environment.sh
 	@PYTHON=$(PYTHON) bash tools/environment.sh $(VENV)
 	@touch $@
 
+# The oldest supported releases of the observed libraries, and for the long tests some between, each in an environment.
+VERSIONS := $(patsubst %,.cache/versions/%/.sojourn-stamp,oldest oldest-langchain agentmark-0.7.1 agentops-0.3.26 agentops-0.4.21 agentuity-2.0.21 exporters-1.45)
+MORE_VERSIONS := $(patsubst tools/versions/%.txt,.cache/versions/%/.sojourn-stamp,$(wildcard tools/versions/*.txt))
+MORE_VERSIONS += $(patsubst tools/versions/%/package.json,.cache/versions/%/.sojourn-stamp,$(wildcard tools/versions/*/package.json))
+
+.cache/versions/%/.sojourn-stamp: tools/versions/%.txt pyproject.toml tools/environment.sh
+	@PYTHON=$(PYTHON) bash tools/environment.sh .cache/versions/$* --requirement $<
+	@touch $@
+
+# Clients of AgentOps judge the gateway as they are: beside them is nothing of ours.
+.cache/versions/agentops-%/.sojourn-stamp: tools/versions/agentops-%.txt tools/environment.sh
+	@PYTHON=$(PYTHON) bash tools/environment.sh .cache/versions/agentops-$* --bare --requirement $<
+	@touch $@
+
+.cache/versions/agentmark-%/.sojourn-stamp: tools/versions/agentmark-%.txt tools/environment.sh
+	@PYTHON=$(PYTHON) bash tools/environment.sh .cache/versions/agentmark-$* --bare --requirement $<
+	@touch $@
+
+.cache/versions/exporters-%/.sojourn-stamp: tools/versions/exporters-%.txt tools/environment.sh
+	@PYTHON=$(PYTHON) bash tools/environment.sh .cache/versions/exporters-$* --bare --requirement $<
+	@touch $@
+
+# So do those of Agentuity, which are written in JavaScript. Where npm reaches no registry all else is tested still.
+.cache/versions/agentuity-%/.sojourn-stamp: tools/versions/agentuity-%/package.json tools/node_environment.sh
+	@if bash tools/node_environment.sh .cache/versions/agentuity-$* tools/versions/agentuity-$*; then touch $@; \
+	else echo "no $(@D): the tests that need it are skipped; \`make $@\` tries again" >&2; fi
+
 .PHONY: venv
 venv: $(STAMP) ## prepare .venv
+
+.PHONY: environments
+environments: $(STAMP) $(VERSIONS) ## prepare .venv and those of the tests (make -j3 environments: at the same time)
 
 .PHONY: check
 check: $(STAMP) ## lint, types, import borders, the repository's own rules
@@ -40,11 +73,11 @@ browser: ## see that there is a Chromium
 	@bash tools/browser.sh
 
 .PHONY: test
-test: $(STAMP) browser ## all tests but the long ones
-	$(BIN)/pytest -m "not soak" $(PYTEST_ARGS)
+test: $(STAMP) $(VERSIONS) browser ## all tests but the long ones
+	$(BIN)/pytest -m "not soak" --numprocesses=$(WORKERS) --dist=loadfile $(PYTEST_ARGS)
 
 .PHONY: soak
-soak: $(STAMP) browser ## the long tests
+soak: $(STAMP) $(MORE_VERSIONS) browser ## the long tests
 	$(BIN)/pytest -m soak --timeout=3600 $(PYTEST_ARGS)
 
 .PHONY: demo
@@ -56,8 +89,13 @@ serve: $(STAMP) ## run the gateway: API, dashboard, OTLP
 	@$(BIN)/sojourn dev
 
 .PHONY: bench
-bench: $(STAMP) ## measure what recording costs the recorded program
-	@for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python "$$program"; done
+bench: $(STAMP) ## measure what recording costs, and the gateway beside its peers
+	@$(BIN)/python benchmarks/calls.py
+	@$(BIN)/python -m benchmarks.sdk
+	@$(BIN)/python -m benchmarks.overhead
+	@$(BIN)/python -m benchmarks.gateway.ingest
+	@$(BIN)/python -m benchmarks.gateway.queries
+	@$(BIN)/python -m benchmarks.gateway
 
 .PHONY: record
 record: $(STAMP) ## record the cassettes again (NAMES="openai/chat_plain ..." for some)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,22 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# A setting of the developer's own machine must not decide what a test sees.
+# A setting of the developer's own machine must not decide what a test sees, nor the size of a terminal, which processes
+# that run tests side by side are told as well.
 for _name in [
-    name for name in os.environ if name.startswith(("SOJOURN_", "OTEL_", "OPENAI_", "LANGCHAIN_", "LANGSMITH_"))
+    name
+    for name in os.environ
+    if name.startswith(("SOJOURN_", "OTEL_", "OPENAI_", "LANGCHAIN_", "LANGSMITH_")) or name in ("COLUMNS", "LINES")
 ]:
     if _name != "SOJOURN_RECORDINGS":
         del os.environ[_name]
+
+# Whether a change passes must not be up to chance: what is invented is the same every time, here as where CI is set.
+# Long tests say otherwise. The environments of the oldest releases have no hypothesis, and no test that needs it.
+if find_spec("hypothesis") is not None:
+    from hypothesis import settings
+
+    settings.load_profile("ci")
 
 
 @pytest.fixture(autouse=True)

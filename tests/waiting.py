@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def until(found: Callable[[], T | None], *, within_s: float = 20.0) -> T:
+def until(found: Callable[[], T | None], *, within_s: float = 120.0) -> T:
     """What `found` gives once it is neither None nor false; fails the test when that takes too long."""
     deadline = time.monotonic() + within_s
     while not (result := found()):

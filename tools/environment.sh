@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Make or renew the virtual environment named by the first argument; PYTHON names the interpreter.
+# Make or renew the virtual environment named by the first argument; PYTHON names the interpreter. Arguments after it
+# say what goes in beside the bare product, in place of what its developers need; behind --bare, what goes in alone.
 set -euo pipefail
 
 venv=$1
@@ -21,5 +22,13 @@ if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     exit 1
   fi
 fi
-echo "installing what pyproject.toml names into $venv"
-"$venv/bin/pip" install --quiet --editable '.[dev]'
+if [ "${2:-}" = --bare ]; then
+  echo "installing ${*:3} into $venv"
+  "$venv/bin/pip" install --quiet "${@:3}"
+elif [ $# -gt 1 ]; then
+  echo "installing ${*:2} into $venv"
+  "$venv/bin/pip" install --quiet --editable . "${@:2}"
+else
+  echo "installing what pyproject.toml names into $venv"
+  "$venv/bin/pip" install --quiet --editable '.[dev]'
+fi

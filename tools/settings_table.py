@@ -31,7 +31,11 @@ program, what has no argument only by whoever runs it.
 {rest}
 
 The gateway has settings of its own: `SOJOURN_PORT` (9418) and `SOJOURN_MAX_BODY_BYTES`, the largest request that it
-takes (64 MiB).
+takes (64 MiB). `SOJOURN_ENGINE` is the address of [a ClickHouse server](clickhouse.md) that keeps everything instead of
+the gateway's own process. `SOJOURN_GRPC_PORT` opens a port for [OTLP over gRPC](sending.md).
+`SOJOURN_ANALYSIS` moves the bounds of [the analysis of a session](analysis.md), as in `slow_ms=500,retries=5`.
+[The life of what is stored](keeping.md) has those of how long it is kept.
+[Keys and projects](keys.md) has those of who may ask, how often, and where keys are kept.
 
 ## Limits
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import grimp
 import pytest
 
 from tests.conftest import ROOT
@@ -68,3 +69,16 @@ def test_importing_and_starting_the_recorder_loads_no_observed_library(home: Pat
     ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=home.parent)
 
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("package", ["sojourn", "sojourn_instrumentors", "sojourn_gateway"])
+def test_no_modules_of_a_package_import_each_other_in_a_circle(package: str) -> None:
+    """Nor for their types alone; the package's own file, which offers the names of all, apart."""
+    graph = grimp.build_graph(package)
+    imports = {name: graph.find_modules_directly_imported_by(name) - {package} for name in graph.modules - {package}}
+
+    # Whoever imports nothing that is left cannot be in a circle, nor can, without it, whoever imports only it.
+    while free := {name for name, needed in imports.items() if not needed & imports.keys()}:
+        imports = {name: needed for name, needed in imports.items() if name not in free}
+
+    assert {name: sorted(needed & imports.keys()) for name, needed in imports.items()} == {}

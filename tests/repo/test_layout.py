@@ -34,6 +34,8 @@ PUBLIC_TEXT = sorted(
 SETTINGS_MODULES = {
     "core/sojourn/settings.py",
     "gateway/sojourn_gateway/settings.py",
+    # OpenTelemetry's own variable about content, for instrumentors that its tools start.
+    "instrumentors/sojourn_instrumentors/_kit/settings.py",
     # How wide a terminal is (COLUMNS) is the terminal's business and no setting of ours.
     "gateway/sojourn_gateway/command/output.py",
 }

@@ -15,7 +15,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from sojourn_gateway import demo
-from tools.recordings import langchain_shapes, openai_shapes
+from tools.recordings import anthropic_shapes, langchain_shapes, openai_endpoint_shapes, openai_shapes
 from tools.recordings.cassette import recording
 from tools.recordings.exchange import load, path_of
 from tools.recordings.readme import python_blocks
@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = ["PROGRAMS", "SHAPES", "main"]
 
-SHAPES: Final = (*openai_shapes.SHAPES, *langchain_shapes.SHAPES)
+SHAPES: Final = (
+    *anthropic_shapes.SHAPES,
+    *openai_shapes.SHAPES,
+    *openai_endpoint_shapes.SHAPES,
+    *langchain_shapes.SHAPES,
+)
 
 _NEEDS: Final = """\
 `make record` needs a model server that speaks OpenAI's chat completions on this machine. Name one of:
