@@ -14,7 +14,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sojourn import configuration
-from sojourn.client import get_client, is_sheltered, open_client, shutdown
+from sojourn.arguments import demand_flag, demand_number, demand_text, is_mapping, parse_tags
+from sojourn.client import get_client as running_client
+from sojourn.client import is_sheltered, open_client, shutdown
 from sojourn.configuration import Configuration
 from sojourn.cost import Cost
 from sojourn.decorators import (
@@ -29,12 +31,12 @@ from sojourn.decorators import (
     trace,
     track_agent,
     track_endpoint,
+    track_tool,
     workflow,
 )
-from sojourn.endstate import EndState
-from sojourn.events import ActionEvent, ErrorEvent, Event, LLMEvent, ToolEvent
+from sojourn.endstate import EndState, parse_end_state
 from sojourn.health import Health
-from sojourn.limits import LimitReached, parse_limits
+from sojourn.limits import LimitOptions, LimitReached, parse_limits
 from sojourn.session import Session
 
 # After the module of that name: importing it binds it here.
@@ -42,19 +44,26 @@ from sojourn.decorators import session  # isort: skip
 from sojourn.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import os
+    from collections.abc import Iterable, Mapping
     from enum import Enum
     from typing import Unpack
     from uuid import UUID
 
+    from sojourn.agentmark import AgentMarkGroupingProcessor, AgentMarkSDK
+    from sojourn.carriage import environment, extract, inject
     from sojourn.configuration import InitOptions
-    from sojourn.limits import LimitOptions
+    from sojourn.decisions import decision, handoff, response, state_change
+    from sojourn.events import ActionEvent, ErrorEvent, Event, LLMEvent, ToolEvent
+    from sojourn.langchain_handlers import AsyncLangchainCallbackHandler as AsyncLangchainCallbackHandler
+    from sojourn.langchain_handlers import LangchainCallbackHandler as LangchainCallbackHandler
     from sojourn.program import (
         Client,
         configure,
         create_agent,
         end_all_sessions,
         get_api_key,
+        get_client,
         get_session,
         set_api_key,
         set_parent_key,
@@ -82,12 +91,15 @@ if TYPE_CHECKING:
         start_trace,
         update_trace_metadata,
     )
+    from sojourn.validation import ValidationError, print_validation_summary, validate_trace_spans
 
 __all__ = [
     "ERROR",
     "SUCCESS",
     "UNSET",
     "ActionEvent",
+    "AgentMarkGroupingProcessor",
+    "AgentMarkSDK",
     "Client",
     "Configuration",
     "Cost",
@@ -105,28 +117,37 @@ __all__ = [
     "ToolEvent",
     "TraceContext",
     "TraceState",
+    "ValidationError",
     "add_tags",
     "agent",
     "configure",
     "create_agent",
     "create_pii_masker",
     "current_session",
+    "decision",
     "end_all_sessions",
     "end_session",
     "end_trace",
+    "environment",
+    "extract",
     "flush",
     "get_analytics",
     "get_api_key",
+    "get_client",
     "get_session",
     "guardrail",
+    "handoff",
     "health",
     "init",
+    "inject",
     "observe",
     "operation",
+    "print_validation_summary",
     "record",
     "record_action",
     "record_function",
     "record_tool",
+    "response",
     "session",
     "set_api_key",
     "set_parent_key",
@@ -137,13 +158,16 @@ __all__ = [
     "span_context_sync",
     "start_session",
     "start_trace",
+    "state_change",
     "stop_instrumenting",
     "task",
     "tool",
     "trace",
     "track_agent",
     "track_endpoint",
+    "track_tool",
     "update_trace_metadata",
+    "validate_trace_spans",
     "with_agentmark",
     "workflow",
 ]
@@ -152,6 +176,13 @@ _log = logging.getLogger("sojourn")
 
 # Names that most programs never use are loaded when they are asked for.
 _LATER = {
+    "sojourn.agentmark": ("AgentMarkGroupingProcessor", "AgentMarkSDK"),
+    # Not in `__all__`: they need langchain-core, which most programs do without.
+    "sojourn.langchain_handlers": ("AsyncLangchainCallbackHandler", "LangchainCallbackHandler"),
+    "sojourn.validation": ("ValidationError", "print_validation_summary", "validate_trace_spans"),
+    "sojourn.carriage": ("environment", "extract", "inject"),
+    "sojourn.decisions": ("decision", "handoff", "response", "state_change"),
+    "sojourn.events": ("ActionEvent", "ErrorEvent", "Event", "LLMEvent", "ToolEvent"),
     "sojourn.redaction": ("create_pii_masker",),
     "sojourn.program": (
         "Client",
@@ -159,6 +190,7 @@ _LATER = {
         "create_agent",
         "end_all_sessions",
         "get_api_key",
+        "get_client",
         "get_session",
         "set_api_key",
         "set_parent_key",
@@ -227,15 +259,22 @@ def init(
 ) -> Session | None:
     """Begin to record, and start a session or join the one named by `inherited_session_id`.
 
-    Local and cheap: no network on this thread. Returns the session; None with `auto_start_session=False`, and then
-    the inherited id is kept for the next `start_session`. A second call returns the running session, joins another
+    Local and cheap: no network on this thread. Returns the session; None with `auto_start_session=False`, given here
+    or (though a checker cannot know of that) to `configure` before, and then the inherited id is kept for the next
+    `start_session`. A second call returns the running session, joins another
     one that it names, gives it the limits that it names, replaces redactors and the capture of log lines, and raises
     RuntimeError for another endpoint, key, sample rate or choice of libraries.
 
     Options: `max_cost` (US dollars), `max_tokens` and `max_calls` of each session, and `on_limit` (`"raise"`, `"warn"`
-    or a function); `redact` (functions from text to text); `sample_rate`; `capture_logs`; `instrument`. Those of
-    AgentOps are listed in `sojourn.configuration`. What `configure` was told holds where nothing is given here.
+    or a function); `redact` (functions from text to text); `sample_rate`; `capture_logs`; `instrument`;
+    `global_provider` (record all spans of a program that sets no tracer provider of its own). Those of AgentOps are
+    listed in `sojourn.configuration`. What `configure` was told holds where nothing is given here.
     """
+    demand_text("api_key", api_key)
+    demand_text("endpoint", endpoint)
+    demand_text("name", name)
+    demand_flag("auto_start_session", auto_start_session)
+    own_tags = parse_tags(tags)
     asked = configuration.asked(options)
     known = configuration.pending()
     inherited = inherited_session_id or known.get("inherited_session_id")
@@ -247,9 +286,9 @@ def init(
             options=asked.options,
         )
     )
-    tags, name = tags or known.get("tags"), name or known.get("name") or asked.trace_name
+    tags, name = own_tags or known.get("tags"), name or known.get("name") or asked.trace_name
     starts = asked.auto_start_session if auto_start_session is None else auto_start_session
-    first = get_client() is None
+    first = running_client() is None
     client = open_client(settings)
     if first:
         client.configuration = asked
@@ -270,7 +309,7 @@ def init(
 
 
 def start_session(
-    tags: str | Iterable[str] | None = None,
+    tags: str | Iterable[str] | Mapping[str, object] | None = None,
     inherited_session_id: str | UUID | None = None,
     name: str | None = None,
     **limits: Unpack[LimitOptions],
@@ -278,38 +317,58 @@ def start_session(
     """Start a session beside those that run, or join one; it is the current one of this thread or task from here on.
 
     Begins to record, with default settings, when `init` was not called. `max_cost`, `max_tokens`, `max_calls` and
-    `on_limit` are this session's own, in place of those of `init`.
+    `on_limit` are this session's own, in place of those of `init`. `tags` that are facts by name become its metadata.
     """
+    facts: Mapping[str, object] | None = None
+    if is_mapping(tags):
+        facts, tags = tags, None
+    demand_text("name", name)
+    labels = parse_tags(tags)
+    if unknown := limits.keys() - LimitOptions.__annotations__.keys():
+        known = ", ".join(sorted(LimitOptions.__annotations__))
+        raise TypeError(f"start_session got unknown options: {', '.join(sorted(unknown))}; known are {known}")
     chosen = parse_limits(**limits)
-    client = get_client() or open_client(Settings.read())
+    client = running_client()
+    if client is None:
+        client = open_client(Settings.read())
+        client.kept_inheritance = client.settings.inherited_session_id
     kept, client.kept_inheritance = client.kept_inheritance, None
-    return client.start_session(client.configuration.tags(tags), inherited_session_id or kept, name, chosen)
+    started = client.start_session(client.configuration.tags(labels), inherited_session_id or kept, name, chosen)
+    if facts:
+        started.set_metadata(facts)
+    return started
 
 
 def current_session() -> Session | None:
     """The session that the calling code belongs to, or None."""
-    client = get_client()
+    client = running_client()
     return None if client is None else client.current_session()
 
 
 def end_session(
-    end_state: EndState | str | Enum | Session = EndState.INDETERMINATE,
+    session_or_status: EndState | str | Enum | Session | None = None,
     end_state_reason: str | None = None,
-    video: str | None = None,
-    is_auto_end: bool = False,
+    video: str | os.PathLike[str] | None = None,
+    is_auto_end: bool | None = False,
+    *,
+    end_state: EndState | str | Enum | None = None,
+    **legacy: object,
 ) -> Cost | None:
-    """End the current session and return what it cost in this process; None when no session runs.
+    """End the current session, or the one given, and return what it cost in this process; None when none runs.
 
-    `is_auto_end` is given by frameworks, and does nothing under `init(skip_auto_end_session=True)`. A session may be
-    given in place of the state.
+    The state is given first or as `end_state`; without one it is `Indeterminate`. `is_auto_end` is given by
+    frameworks, and does nothing under `init(skip_auto_end_session=True)`. What else is given by name is kept with the
+    end, under `agentops.legacy.`.
     """
-    chosen = end_state if isinstance(end_state, Session) else None
-    state = EndState.INDETERMINATE if isinstance(end_state, Session) else end_state
-    client = get_client()
+    demand_flag("is_auto_end", is_auto_end)
+    chosen = session_or_status if isinstance(session_or_status, Session) else None
+    first = None if isinstance(session_or_status, Session) else session_or_status
+    state = parse_end_state(next((given for given in (end_state, first) if given is not None), EndState.INDETERMINATE))
+    client = running_client()
     if is_auto_end and client is not None and client.configuration.skip_auto_end_session:
         return None
     session = chosen or _current("end_session")
-    return None if session is None else session.end_session(state, end_state_reason, video)
+    return None if session is None else session.end_session(state, end_state_reason, video, **legacy)
 
 
 def record(event: Event) -> None:
@@ -317,37 +376,44 @@ def record(event: Event) -> None:
     session = _current("record")
     if session is not None:
         session.record(event)
+        return
+    from sojourn.events import check_event
+
+    check_event(event)
 
 
 def add_tags(tags: str | Iterable[str]) -> None:
     """Unite tags with those of the current session."""
+    given = parse_tags(tags)
     session = _current("add_tags")
     if session is not None:
-        session.add_tags(tags)
+        session.add_tags(given)
 
 
 def set_tags(tags: str | Iterable[str]) -> None:
     """Replace the tags of the current session."""
+    given = parse_tags(tags)
     session = _current("set_tags")
     if session is not None:
-        session.set_tags(tags)
+        session.set_tags(given)
 
 
-def get_analytics() -> dict[str, Any] | None:
-    """What this process did in the current session; None when no session runs."""
+def get_analytics(scope: Literal["process", "session"] = "process") -> dict[str, Any] | None:
+    """What this process did in the current session, or all its processes; None when no session runs."""
     session = _current("get_analytics")
-    return None if session is None else session.get_analytics()
+    return None if session is None else session.get_analytics(scope)
 
 
 def health() -> Health:
     """Whether recording works: what this process wrote, delivered, and could not. Waits for nothing."""
-    client = get_client()
+    client = running_client()
     return Health() if client is None else client.health()
 
 
 def flush(timeout_s: float = 5.0) -> bool:
     """Write and deliver everything that has ended so far; False when not all of it was taken over in time."""
-    client = get_client()
+    demand_number("timeout_s", timeout_s)
+    client = running_client()
     return True if client is None else client.flush(timeout_s)
 
 

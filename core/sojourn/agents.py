@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from sojourn import current, semconv
+from sojourn.clock import new_uuid
 from sojourn.driving import driven, own_functions
 from sojourn.scope import Scope
 
@@ -22,7 +22,7 @@ def tracked(given: Any, name: str | None) -> Any:
     if isinstance(given, type):
         return _tracked_class(given, name)
     called = name or str(getattr(given, "__name__", type(given).__name__))
-    made = str(uuid4())
+    made = str(new_uuid())
     wrapped = driven(given, _as_agent(made, called))
     wrapped.agentops_agent_id, wrapped.agentops_agent_name = made, called
     return wrapped
@@ -34,7 +34,7 @@ def _tracked_class(kind: type, name: str | None) -> type:
 
     @functools.wraps(make)
     def __init__(self: Any, *args: Any, agentops_name: str | None = None, **kwargs: Any) -> None:  # noqa: N807
-        made = str(uuid4())
+        made = str(new_uuid())
         called = agentops_name or name or kind.__name__
         # Frozen, or slots: its methods are attributed to the class instead.
         with suppress(AttributeError, TypeError):
@@ -47,7 +47,7 @@ def _tracked_class(kind: type, name: str | None) -> type:
             scope.restore(before)
 
     setattr(kind, "__init__", __init__)  # noqa: B010
-    lone = str(uuid4())
+    lone = str(new_uuid())
 
     def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Scope, dict[str, Any]]:
         made = getattr(args[0], "agentops_agent_id", lone) if args else lone

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Final
@@ -31,15 +30,17 @@ FIRST_RETRY_S: Final = 0.5
 LONGEST_RETRY_S: Final = 30.0
 
 
-@dataclass(slots=True, eq=False)
 class _Link:
     """One file of the chain, or what is in memory. Offsets of the chain are `base` and the offset in the file."""
 
-    held: Journal | MemoryJournal
-    base: int
-    last: int = 0
-    """End of the last frame, in the file."""
-    acked: int = 0
+    __slots__ = ("acked", "base", "held", "last")
+
+    def __init__(self, held: Journal | MemoryJournal, base: int) -> None:
+        self.held = held
+        self.base = base
+        self.last = 0
+        """End of the last frame, in the file."""
+        self.acked = 0
 
     @property
     def done(self) -> bool:

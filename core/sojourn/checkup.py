@@ -17,10 +17,10 @@ from sojourn.room import folder_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from importlib.metadata import EntryPoint
 
     from opentelemetry.trace import TracerProvider
 
+    from sojourn.entries import Entry
     from sojourn.home import Home
 
 __all__ = ["Journals", "Library", "check_journals", "check_libraries"]
@@ -101,7 +101,7 @@ def check_libraries() -> tuple[Library, ...]:
     return tuple(_check(name, entry) for name, entry in sorted(instrumentors().items()))
 
 
-def _check(name: str, entry: EntryPoint) -> Library:
+def _check(name: str, entry: Entry) -> Library:
     try:
         instrumentor = cast("_Instrumentor", entry.load())
     except Exception as fault:  # noqa: BLE001  # an entry of another distribution may fail in any way

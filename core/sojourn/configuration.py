@@ -15,10 +15,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
 
-from sojourn.session import parse_tags
+from sojourn.arguments import demand_flag, demand_id, demand_text, parse_tags
 from sojourn.settings import Options
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from sojourn.settings import Settings
 
-__all__ = ["AgentOpsOptions", "Configuration", "InitOptions", "asked", "configure_next", "pending", "reset"]
+__all__ = ["AgentOpsOptions", "Configuration", "InitOptions", "asked", "configure_next", "given", "pending", "reset"]
 
 
 class AgentOpsOptions(TypedDict, total=False):
@@ -67,8 +66,7 @@ class ConfigureOptions(InitOptions, total=False):
     inherited_session_id: str | UUID | None
 
 
-@dataclass(frozen=True)
-class Configuration:
+class Configuration(NamedTuple):
     """What a program configured, under the names that AgentOps gives it."""
 
     api_key: str | None = None
@@ -83,15 +81,15 @@ class Configuration:
     env_data_opt_out: bool = False
     trace_name: str | None = None
     log_session_replay_url: bool | None = None
-    options: Options = field(default_factory=Options)
+    options: Options = Options()  # nobody changes it
     """The options that are not AgentOps's."""
 
     def applied(self, settings: Settings) -> Settings:
         """Settings with what this says about the machine's facts and the summary."""
         if self.env_data_opt_out:
-            settings = replace(settings, host_facts=False)
+            settings = settings._replace(host_facts=False)
         if self.log_session_replay_url is False:
-            settings = replace(settings, summary="off")
+            settings = settings._replace(summary="off")
         return settings
 
     def tags(self, more: str | Iterable[str] | None) -> list[str] | None:
@@ -100,7 +98,7 @@ class Configuration:
         return [*sorted(self.default_tags - set(own)), *own] or None
 
 
-_FIELDS: Final = frozenset(part.name for part in fields(Configuration)) - {"options"}
+_FIELDS: Final = frozenset(Configuration._fields) - {"options"}
 _OURS: Final = Options.__annotations__.keys()
 _KNOWN: Final = ConfigureOptions.__annotations__.keys()
 
@@ -116,7 +114,7 @@ def configure_next(options: Mapping[str, Any]) -> None:
     """Keep options for the next `init`, which the options given to it beat. Raises TypeError for unknown ones."""
     global _pending
     _check("configure", options)
-    _pending = {**_pending, **_given(options)}
+    _pending = {**_pending, **given(options)}
 
 
 def reset() -> None:
@@ -128,7 +126,7 @@ def reset() -> None:
 def asked(options: Mapping[str, Any], where: str = "init") -> Configuration:
     """The configuration that options and an earlier `configure` amount to. Raises TypeError for unknown options."""
     _check(where, options)
-    merged = {**_pending, **_given(options)}
+    merged = {**_pending, **given(options)}
     found = {name: value for name, value in merged.items() if name in _FIELDS}
     if "default_tags" in found:
         found["default_tags"] = frozenset(parse_tags(found["default_tags"]))
@@ -146,7 +144,28 @@ def _check(where: str, options: Mapping[str, Any]) -> None:
     if unknown:
         known = ", ".join(sorted(_KNOWN))
         raise TypeError(f"{where} got unknown options: {', '.join(unknown)}; known are {known}")
+    for name in _TEXTS:
+        demand_text(name, options.get(name))
+    for name in _FLAGS:
+        demand_flag(name, options.get(name))
+    demand_id("inherited_session_id", options.get("inherited_session_id"))
 
 
-def _given(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
+_TEXTS: Final = ("api_key", "endpoint", "exporter_endpoint", "name", "trace_name", "parent_key")
+_FLAGS: Final = (
+    "auto_start_session",
+    "env_data_opt_out",
+    "instrument_llm_calls",
+    "log_session_replay_url",
+    "skip_auto_end_session",
+)
+
+
+def given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that are not None. Raises TypeError for tags that are none."""
+    # Tags once and here: they may come from a generator.
+    return {
+        name: parse_tags(value, name) if name in {"tags", "default_tags"} else value
+        for name, value in options.items()
+        if value is not None
+    }

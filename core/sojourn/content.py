@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard, get_args
 from sojourn import faults, semconv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["WITHHELD", "Capture", "ContentPolicy", "is_redacting", "parse_capture"]
+__all__ = ["WITHHELD", "Capture", "ContentPolicy", "as_text", "fits_64_bits", "is_redacting", "parse_capture", "utf8"]
 
 Capture = Literal["full", "lengths", "off"]
 
@@ -32,6 +32,10 @@ _NOT_FREE: Final = frozenset(
     {
         semconv.SESSION_END_STATE,
         semconv.SESSION_HOST,
+        semconv.SESSION_ID,
+        semconv.AGENT_ID,
+        semconv.GUARDRAIL_SPEC,
+        semconv.TRIGGER_ID,
         semconv.ERROR_TYPE,
         semconv.EXCEPTION_TYPE,
         semconv.EXCEPTION_MESSAGE,
@@ -87,7 +91,8 @@ class ContentPolicy:
             text = self._render_carefully(value)
         else:
             try:
-                text = _encode(value)
+                # A list or dict of the program's own may never come to an end when it is asked for its items.
+                text = self._render_carefully(value) if _is_odd(value) else _encode(value)
             except Exception:  # noqa: BLE001  # what a program hands over may fail in any way: cycles, NaN, odd keys
                 text = self._render_carefully(value)
         return _fit(text)
@@ -113,7 +118,8 @@ class ContentPolicy:
                 if not isinstance(told, str):
                     faults.trouble("redact", f"a redactor returned {type(told).__name__} instead of text; withheld")
                     return WITHHELD
-                text = told
+                # Plain text that can be sent, whatever class of its own it is of and wherever the redactor cut it.
+                text = utf8(str.__str__(told))
         except Exception as fault:  # noqa: BLE001  # the program's code, which may fail in any way
             # Not the message of the fault: it may quote the text.
             faults.trouble("redact", f"a redactor raised {type(fault).__name__}; its text is withheld")
@@ -126,16 +132,19 @@ class ContentPolicy:
         """What the redactors leave of the facts of a session event."""
         if not self.redactors:
             return facts
-        return {key: value if key in _NOT_FREE else self._redact_fact(value) for key, value in facts.items()}
+        return {key: value if key in _NOT_FREE else self.redact_fact(value) for key, value in facts.items()}
 
-    def _redact_fact(self, value: Fact) -> Fact:
+    def redact_fact(self, value: Fact) -> Fact:
+        """What the redactors leave of one fact."""
+        if not self.redactors:
+            return value
         if isinstance(value, tuple):
             return tuple(map(self.redact, value))
         return self.redact(value) if isinstance(value, str) else value
 
     def message(self, error: BaseException) -> str | None:
         """What an error says, which may quote content; None when that is off, or it says nothing."""
-        said = _as_text(error)
+        said = as_text(error)
         return self.render_text(said) if said else None
 
     def stack(self, error: BaseException) -> str | None:
@@ -157,7 +166,7 @@ class ContentPolicy:
         try:
             return _encode(_Walk(self).plain(value))
         except Exception:  # noqa: BLE001  # a hostile object of the program's must not fail the program
-            return _encode(f"[{type(value).__name__} that cannot be described]")
+            return _encode(undescribed(value))
 
 
 # Names that say what a part of a message is, not what was said in it.
@@ -205,7 +214,17 @@ _KEYS: Final = _SHAPE | frozenset(
         "function",
     ]
 )
+_PLAIN: Final[frozenset[type[Any]]] = frozenset({str, int, float, bool, type(None), list, tuple, dict})
 _MANY_DIGITS: Final = 999_999
+MAX_BITS: Final = 2_000
+"""Of a whole number that is written out: Python itself refuses to write those of some thousand digits."""
+
+
+# What a dict, list or tuple really holds, whatever a class derived from it says.
+_dict_items: Callable[[object], Iterable[tuple[Any, Any]]] = vars(dict)["items"]
+_dict_values: Callable[[object], Iterable[Any]] = vars(dict)["values"]
+_list_items: Callable[[object], Iterable[Any]] = vars(list)["__iter__"]
+_tuple_items: Callable[[object], Iterable[Any]] = vars(tuple)["__iter__"]
 
 
 class _Walk:
@@ -218,14 +237,23 @@ class _Walk:
 
     def plain(self, value: Any, key: str | None = None) -> Any:
         """The value as JSON can carry it; `key` when it says what a part of a message is."""
-        if isinstance(value, str):
-            return self._text(str(value), key)
-        if value is None or isinstance(value, bool):
+        try:
+            return self._plain(value, key)
+        except Exception:  # noqa: BLE001  # a hostile object inside costs itself, not what is beside it
+            return undescribed(value)
+
+    def _plain(self, value: Any, key: str | None) -> Any:
+        # By type rather than `isinstance`: a proxy may fail when it is asked for its class.
+        kind = _kind_of(value)
+        if _is_str(value):
+            return self._text(str.__str__(value), key)
+        if value is None or kind is bool:
             return value
-        if isinstance(value, int):
-            return self._number(int(value))
-        if isinstance(value, float):
-            return float(value) if math.isfinite(value) else str(float(value))
+        if issubclass(kind, int):
+            return self._number(int.__int__(value))
+        if issubclass(kind, float):
+            number = float.__float__(value)
+            return number if math.isfinite(number) else str(number)
         if id(value) in self._path:
             return "[cycle]"
         if len(self._path) >= MAX_DEPTH:
@@ -235,16 +263,20 @@ class _Walk:
             if _is_object(value):
                 return self._object(value)
             if _is_list(value):
-                return [self.plain(item, key) for item in value]
+                # For the same reason.
+                held = _list_items(value) if issubclass(kind, list) else _tuple_items(value)
+                return [self.plain(item, key) for item in held]
             return self.plain(_as_plain(value), None)
         finally:
             self._path.discard(id(value))
 
     def _object(self, value: dict[Any, Any]) -> dict[str, Any]:
         told: dict[str, Any] = {}
-        is_part = "role" in value or value.get("type") in _WORDS
-        for name, item in value.items():
-            key = name if isinstance(name, str) else _as_text(name)
+        # As a plain dict: one of the program's own may lie about its length, or never come to an end.
+        items = list(_dict_items(value))
+        is_part = any(type(name) is str and (name == "role" or _is_word(name, item)) for name, item in items)
+        for name, item in items:
+            key = as_text(name)
             kept = key
             if self._redact is not None and key not in _KEYS:
                 kept = self._redact(key)
@@ -263,6 +295,8 @@ class _Walk:
         return text if self._redact is None else self._redact(text)
 
     def _number(self, number: int) -> int | str:
+        if number.bit_length() > MAX_BITS:
+            return f"[whole number of {number.bit_length()} bits]"
         # Phones and cards are also written as numbers.
         if self._redact is None or -_MANY_DIGITS <= number <= _MANY_DIGITS:
             return number
@@ -271,10 +305,13 @@ class _Walk:
         return number if told == text else told
 
 
+def utf8(text: str) -> str:
+    """The text without lone surrogates (a file name, a cut emoji): legal in a `str`, refused by protobuf."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _fit(text: str) -> str:
-    # A lone surrogate is legal in JSON and in a Python str, but not in the UTF-8 that protobuf carries.
-    if not text.isascii():
-        text = text.encode("utf-8", "replace").decode("utf-8")
+    text = utf8(text)
     return text if len(text) <= MAX_TEXT else _cut(text)
 
 
@@ -284,24 +321,39 @@ def _cut(text: str) -> str:
 
 def _as_plain(value: Any) -> Any:
     """What `json` cannot write: models as dicts, bytes by their size, all else by `str`."""
-    if isinstance(value, bytes | bytearray):
-        return f"[{len(value)} bytes]"
+    kind = _kind_of(value)
+    if issubclass(kind, bytes | bytearray):
+        return f"[{memoryview(value).nbytes} bytes]"
     if _is_set(value):
-        return sorted(map(_as_text, value))
-    dump = getattr(value, "model_dump", None)
-    if callable(dump):
+        return sorted(map(as_text, value))
+    # Of the type: an object that makes up any attribute when it is asked (a mock, a proxy) is no model.
+    if callable(getattr(kind, "model_dump", None)):
         try:
-            return dump(mode="json", exclude_unset=True)
+            told: Any = value.model_dump(mode="json", exclude_unset=True)
         except Exception:  # noqa: BLE001  # a foreign model that cannot dump itself still has a str
-            return _as_text(value)
-    return _as_text(value)
+            return as_text(value)
+        return told if told is not value else as_text(value)
+    return as_text(value)
 
 
-def _as_text(value: object) -> str:
+def as_text(value: object) -> str:
+    """The `str` of a value, whatever happens when it is asked for it."""
+    if _is_str(value):
+        return str.__str__(value)
     try:
-        return str(value)
+        return str.__str__(str(value))
     except Exception:  # noqa: BLE001  # a program's own __str__ may fail in any way
-        return f"[{type(value).__name__} that cannot be described]"
+        return undescribed(value)
+
+
+def undescribed(value: object) -> str:
+    """What is said of a value that says nothing itself."""
+    return f"[{type(value).__name__} that cannot be described]"
+
+
+def fits_64_bits(number: object) -> bool:
+    """Whether OTLP has room for a whole number."""
+    return isinstance(number, int) and -(2**63) <= number < 2**63
 
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_plain).encode
@@ -311,12 +363,40 @@ _encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separator
 
 
 def _is_object(value: object) -> TypeGuard[dict[Any, Any]]:
-    return isinstance(value, dict)
+    return issubclass(type(value), dict)
 
 
 def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
-    return isinstance(value, list | tuple)
+    return issubclass(type(value), list | tuple)
 
 
 def _is_set(value: object) -> TypeGuard[frozenset[Any]]:
-    return isinstance(value, set | frozenset)
+    return issubclass(type(value), set | frozenset)
+
+
+def _kind_of(value: object) -> type[object]:
+    return type(value)
+
+
+def _is_str(value: object) -> TypeGuard[str]:
+    return issubclass(type(value), str)
+
+
+def _is_odd(value: object) -> bool:
+    """Whether a value, or one right inside of it, is of a class derived from list, tuple or dict.
+
+    Deeper it is not looked: what costs nothing on plain values goes no further.
+    """
+    kind = type(value)
+    if kind is dict:
+        kinds = set(map(type, _dict_values(value)))
+    elif kind is list or kind is tuple:
+        inside: Any = value
+        kinds = set(map(type, inside))
+    else:
+        kinds = {kind}
+    return not kinds <= _PLAIN and any(issubclass(one, list | tuple | dict) for one in kinds - _PLAIN)
+
+
+def _is_word(name: str, item: object) -> bool:
+    return name == "type" and type(item) is str and item in _WORDS

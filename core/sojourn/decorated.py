@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
@@ -20,8 +21,7 @@ from sojourn.steps import SHAPES, SpanContext, open_step
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sojourn.current import Stamp
-    from sojourn.scope import Before
+    from sojourn.current import Before, Stamp
 
 __all__ = ["Recipe", "recorded"]
 
@@ -74,7 +74,8 @@ class _Calls:
     def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[_Call | None, dict[str, Any]]:
         """Open a step for a call. `session=` chooses its session, and is not the function's unless it asks for it."""
         session = kwargs.get("session")
-        if not isinstance(session, Session):
+        # By its type: programs of Flask hand on its `session`, which fails outside of a request when it is asked.
+        if not issubclass(type(session), Session):
             session = None
         elif not self._takes_session:
             kwargs = {key: value for key, value in kwargs.items() if key != "session"}
@@ -82,8 +83,13 @@ class _Calls:
         if client is None or client.settings.disabled:
             return None, kwargs
         stamps = {semconv.AGENT_NAME: self._name} if self._recipe.shape == "agent" else None
-        shape = SHAPES[self._recipe.shape]
-        step = open_step(shape, self._name, self._recipe.facts, session=session, stamps=stamps, root=self._recipe.root)
+        shape, facts, root = SHAPES[self._recipe.shape], self._recipe.facts, self._recipe.root
+        opened: list[SpanContext] = []
+        with contained("decorated.begin"):
+            opened.append(open_step(shape, self._name, facts, session=session, stamps=stamps, root=root))
+        if not opened:
+            return None, kwargs
+        step = opened[0]
         if self._recipe.capture_input and client.policy.wants:
             with contained("decorated.inputs"):
                 step.set_input(self._inputs(args, kwargs))
@@ -104,7 +110,10 @@ class _Calls:
         process = self._recipe.process_inputs
         told: Any = inputs if process is None else _processed(process, inputs)
         # After the program's own function, which may want to look at the object.
-        return {key: value for key, value in told.items() if key not in {"self", "cls"}} if _is_dict(told) else told
+        if not _is_dict(told):
+            return told
+        # As a plain dict: one of the program's own may fail when it is asked for its items.
+        return {key: value for key, value in dict[str, Any].items(told) if key not in {"self", "cls"}}
 
 
 class _Call:
@@ -129,11 +138,15 @@ class _Call:
     def returned(self, value: object) -> None:
         with contained("decorated.returned"):
             self._output(self.step.gathered() or value)
+            if type(value) is bool:
+                self._judge(passed=value)
         self.step.end()
 
     def raised(self, error: BaseException) -> None:
         with contained("decorated.raised"):
             self._output(self.step.gathered() or None)
+            if isinstance(error, Exception):  # a check that was cancelled, or left half way, found nothing
+                self._judge(passed=False)
         self.step.end(error)
         if self._recipe.tells_errors and isinstance(error, Exception):
             with contained("decorated.error"):
@@ -147,9 +160,13 @@ class _Call:
             if value is None:
                 return
         self.step.set_output(value)
-        picture = getattr(value, "screenshot", None) if self._recipe.shape == "action" else None
-        if isinstance(picture, str):
+        picture = _screenshot(value) if self._recipe.shape == "action" else None
+        if picture is not None:
             self.step.set_attribute(semconv.SCREENSHOT, picture)
+
+    def _judge(self, *, passed: bool) -> None:
+        if self._recipe.shape == "guardrail":
+            self.step.set_attribute(semconv.GUARDRAIL_PASSED, passed)
 
     def _tell(self, error: Exception) -> None:
         client = get_client()
@@ -213,7 +230,9 @@ def _keep(made: object, step: SpanContext, around: object) -> None:
 
 def _let_go(key: int, step: SpanContext) -> None:
     _living.pop(key, None)
-    step.end()
+    # What a fork carried over is the parent's to end.
+    if step.pid == os.getpid():
+        step.end()
 
 
 def _within_object(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Scope | None, dict[str, Any]]:
@@ -241,6 +260,15 @@ def _processed(process: Callable[[Any], Any], value: Any) -> Any:
         return None
 
 
+def _screenshot(value: object) -> str | None:
+    """What AgentOps takes from the result of an action; a property that would have to be run is none."""
+    try:
+        found = inspect.getattr_static(value, "screenshot", None)
+    except Exception:  # noqa: BLE001  # an object of the program's own may fail in any way
+        return None
+    return found if type(found) is str else None
+
+
 def _takes_session(function: Any) -> bool:
     try:
         return "session" in inspect.signature(function).parameters
@@ -249,4 +277,4 @@ def _takes_session(function: Any) -> bool:
 
 
 def _is_dict(value: object) -> TypeGuard[dict[str, Any]]:
-    return isinstance(value, dict)
+    return issubclass(type(value), dict)

@@ -3,6 +3,8 @@
 Each is written with and without parentheses, over sync and async functions, generators and classes, and leaves the
 type of what it decorates as it was. A generator's step lasts until it is read to its end or left; that of a class,
 for each object, from its making until it is garbage or its session ends, and the object's methods run inside it.
+
+They begin nothing by themselves: before `init`, `start_session` or `start_trace` was called, calls just run.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
 
 from sojourn import semconv
+from sojourn.arguments import demand_flag, demand_number, demand_text, parse_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -29,6 +32,7 @@ __all__ = [
     "trace",
     "track_agent",
     "track_endpoint",
+    "track_tool",
     "workflow",
 ]
 
@@ -53,16 +57,30 @@ class Named(Protocol):
 
 
 class ByHand(Protocol):
-    """A decorator that may be given a name first."""
+    """A decorator that may be given a name first, by either keyword of AgentOps."""
 
     @overload
     def __call__(self, given: F, /) -> F: ...
     @overload
-    def __call__(self, name: str | None = None, /) -> Decorator: ...
+    def __call__(
+        self,
+        name: str | None = None,
+        /,
+        *,
+        event_name: str | None = None,
+        tool_name: str | None = None,
+    ) -> Decorator: ...
 
 
 def _apply(given: Any, shape: str, name: str | None = None, **more: Any) -> Any:
+    demand_text(f"the name of {_article(shape)}", name)
+
     def decorate(function: Any) -> Any:
+        if not callable(function) and not isinstance(function, staticmethod | classmethod):
+            raise TypeError(
+                f"a decorator was put on {type(function).__name__}, which is neither a function nor a class; "
+                "options are given by name, as in name='search'"
+            )
         # Here, not above: the package is imported by programs that decorate nothing.
         from sojourn.decorated import Recipe, recorded
 
@@ -72,12 +90,18 @@ def _apply(given: Any, shape: str, name: str | None = None, **more: Any) -> Any:
 
 
 def _facts(version: object, tags: str | Iterable[str] | None) -> Mapping[str, Stamp]:
+    from sojourn.content import as_text, utf8
+
     facts: dict[str, Stamp] = {}
     if version is not None:
-        facts[semconv.STEP_VERSION] = str(version)
+        facts[semconv.STEP_VERSION] = utf8(as_text(version))
     if tags is not None:
-        facts[semconv.TAGS] = (tags,) if isinstance(tags, str) else tuple(tags)
+        facts[semconv.TAGS] = tuple(map(utf8, parse_tags(tags)))
     return facts
+
+
+def _article(shape: str) -> str:
+    return f"an {shape}" if shape[0] in "aeiou" else f"a {shape}"
 
 
 def _named(shape: str, docstring: str, *, root: bool = False) -> Named:
@@ -125,12 +149,33 @@ def tool(
     tags: str | Iterable[str] | None = None,
 ) -> Any:
     """Record a tool; `cost` is what each use of it costs, in US dollars, and adds to the session's."""
+    demand_number("cost", cost)
     facts = dict(_facts(version, tags))
     if cost is not None:
         facts[semconv.USAGE_COST] = float(cost)
     return _apply(given, "tool", name, facts=facts)
 
 
+@overload
+def guardrail(
+    given: str,
+    /,
+    *,
+    spec: Literal["input", "output"] | None = None,
+    version: object = None,
+    tags: str | Iterable[str] | None = None,
+) -> Decorator: ...
+@overload
+def guardrail(
+    given: str,
+    /,
+    *,
+    spec: Literal["input", "output"] | None = None,
+    passed: bool | None = None,
+    action: str | None = None,
+    score: float | None = None,
+    reason: object = None,
+) -> None: ...
 @overload
 def guardrail(given: F, /) -> F: ...
 @overload
@@ -149,9 +194,29 @@ def guardrail(
     name: str | None = None,
     version: object = None,
     tags: str | Iterable[str] | None = None,
+    passed: bool | None = None,
+    action: str | None = None,
+    score: float | None = None,
+    reason: object = None,
 ) -> Any:
-    """Record a guardrail; `spec` says whether it looks at what goes into a model or at what comes out."""
-    if spec not in {None, "input", "output"}:
+    """Record a guardrail; `spec` says whether it looks at what goes into a model or at what comes out.
+
+    Around a function: `passed` is what it returns, when that is True or False, and False when it raises. With a name in
+    place of the function, it records how a check came out that ran elsewhere, as `Session.guardrail` does; with a name
+    and nothing that came out, it is a decorator of that name.
+    """
+    outcome = (passed, action, score, reason)
+    if issubclass(type(given), str) and all(one is None for one in outcome):
+        # A name and nothing that came out: what comes next is the function that checks.
+        given, name = None, given
+    if issubclass(type(given), str):
+        from sojourn.decisions import HERE
+
+        HERE.guardrail(given, spec=spec, passed=passed, action=action, score=score, reason=reason)
+        return None
+    if any(one is not None for one in outcome):
+        raise TypeError("how a check came out is recorded under a name: guardrail('pii', passed=False)")
+    if spec not in (None, "input", "output"):  # a tuple: what cannot be hashed is wrong as well
         raise ValueError(f"spec is {spec!r}; it must be 'input' or 'output'")
     facts = dict(_facts(version, tags))
     if spec is not None:
@@ -181,6 +246,8 @@ def track_endpoint(
     capture_response: bool = True,
 ) -> Any:
     """Record a handler of a web server: each request is a trace of its own, with what it was given and gave back."""
+    demand_flag("capture_request", capture_request)
+    demand_flag("capture_response", capture_response)
     return _apply(
         given,
         "endpoint",
@@ -193,10 +260,10 @@ def track_endpoint(
 
 
 def _by_hand(shape: str, docstring: str) -> ByHand:
-    def decorator(name: Any = None, /) -> Any:
+    def decorator(name: Any = None, /, *, event_name: str | None = None, tool_name: str | None = None) -> Any:
         if name is None or isinstance(name, str):
-            return _apply(None, shape, name, tells_errors=True)
-        return _apply(name, shape, None, tells_errors=True)
+            return _apply(None, shape, name or event_name or tool_name, tells_errors=True)
+        return _apply(name, shape, event_name or tool_name, tells_errors=True)
 
     decorator.__name__ = decorator.__qualname__ = f"record_{shape}"
     decorator.__doc__ = docstring
@@ -213,18 +280,27 @@ record_action = _by_hand(
 )
 record_tool = _by_hand("tool", "Record each call as a use of a tool; for the rest like `record_action`.")
 record_function = record_action
+track_tool = record_tool
 
 
-def track_agent(name: str | None = None) -> Decorator:
+@overload
+def track_agent(given: F, /) -> F: ...
+@overload
+def track_agent(name: str | None = None) -> Decorator: ...
+def track_agent(name: Any = None) -> Any:
     """Attribute to an agent what the methods of a class, or a function, do.
 
     Each object is an agent of its own, with `agentops_agent_id` and `agentops_agent_name`; the keyword argument
     `agentops_name` of its constructor overrides the name, and does not reach it.
     """
 
+    called = name if isinstance(name, str) else None
+
     def decorate(given: Any) -> Any:
+        if not callable(given):
+            raise TypeError(f"track_agent was put on {type(given).__name__}, which is neither a function nor a class")
         from sojourn.agents import tracked
 
-        return tracked(given, name)
+        return tracked(given, called)
 
-    return decorate
+    return decorate if name is None or isinstance(name, str) else decorate(name)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 
-    from sojourn.scope import Before
+    from sojourn.current import Before
 
 __all__ = ["Begin", "Run", "driven", "own_functions"]
 
@@ -69,7 +70,8 @@ def driven(function: Any, begin: Begin) -> Any:
             raise
         run.restore(before)
         # A plain function that hands on a coroutine (a partial, a lambda) is over when that is.
-        if inspect.iscoroutine(value):
+        # By its type: an object of the program's own (an unbound proxy) may fail when it is asked for its class.
+        if issubclass(type(value), CoroutineType):
             return _finished(run, value)
         run.returned(value)
         return value

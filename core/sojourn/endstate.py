@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-__all__ = ["EndState", "parse_end_state"]
+__all__ = ["EndState", "is_success", "parse_end_state"]
 
 
 class EndState(str, Enum):  # noqa: UP042  # StrEnum has another repr and format than programs of AgentOps know
@@ -51,3 +51,8 @@ def parse_end_state(given: object) -> EndState:
         if found is not None:
             return found
     raise ValueError(f"end_state is {given!r}; it must be 'Success', 'Fail' or 'Indeterminate'")
+
+
+def is_success(error: BaseException) -> bool:
+    """Whether what leaves a block by an exception has gone well: leaving with status 0 is a way to be done."""
+    return isinstance(error, SystemExit) and (error.code is None or (type(error.code) is int and error.code == 0))

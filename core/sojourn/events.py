@@ -5,21 +5,21 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeGuard
-from uuid import UUID  # noqa: TC003  # dataclass fields; programs ask `get_type_hints`
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+from uuid import UUID
 
 from sojourn import semconv
-from sojourn.clock import new_uuid, now_ns
+from sojourn.arguments import demand_id, demand_number, demand_text
+from sojourn.clock import new_uuid, now_iso, now_ns
+from sojourn.content import as_text, utf8
+from sojourn.facts import stamped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from sojourn.current import Stamp
 
 __all__ = ["ActionEvent", "ErrorEvent", "Event", "LLMEvent", "ToolEvent"]
-
-
-def now_iso() -> str:
-    """The time now as programs of AgentOps know it: ISO 8601 with microseconds and an offset."""
-    return datetime.fromtimestamp(now_ns() // 1000 / 1e6, UTC).isoformat(timespec="microseconds")
 
 
 @dataclass
@@ -87,8 +87,8 @@ class ErrorEvent(Event):
     def __post_init__(self) -> None:
         if self.exception is not None:
             self.error_type = self.error_type or type(self.exception).__name__
-            self.details = self.details or str(self.exception)
-            self.logs = self.logs or "".join(traceback.format_exception(self.exception))
+            self.details = self.details or as_text(self.exception)
+            self.logs = self.logs or _trace_of(self.exception)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +97,33 @@ class Step:
 
     name: str
     calls_out: bool
-    attributes: Mapping[str, str | int | float]
+    attributes: Mapping[str, Stamp]
     content: Mapping[str, Any]
     start_ns: int
     end_ns: int
 
 
+def check_event(event: object, *, times: bool = True) -> None:
+    """Raises TypeError for what is no event or has a field of a wrong type, and ValueError for a time that is none.
+
+    Without `times` these are left to whoever reads them next: looking twice would cost more than all the rest.
+    """
+    if not isinstance(event, Event):
+        raise TypeError(f"record takes an event such as ActionEvent, not {type(event).__name__}")
+    kind: type[object] = type(event)
+    for name, usual, demand in _demands(kind):
+        value = getattr(event, name)
+        # Nearly always one of the two: the question costs less than the answer.
+        if value is not None and type(value) is not usual:
+            demand(f"{kind.__name__}.{name}", value)
+    if times:
+        _start_of(event)
+        _end_of(event)
+
+
 def as_step(event: Event) -> Step:
     """The span that an action, model call or tool call becomes. Raises ValueError for a time that is no ISO 8601."""
-    start_ns = _nanoseconds(event.init_timestamp)
-    end_ns = _nanoseconds(event.end_timestamp) if event.end_timestamp else now_ns()
+    start_ns, end_ns = _start_of(event), _end_of(event)
     attributes: dict[str, str | int | float] = {}
     if event.agent_id is not None:
         attributes[semconv.AGENT_ID] = str(event.agent_id)
@@ -131,7 +148,11 @@ def as_step(event: Event) -> Step:
             content = {semconv.INPUT: event.params, semconv.OUTPUT: event.returns}
             if isinstance(event, ActionEvent):
                 content |= {semconv.LOGS: event.logs, semconv.SCREENSHOT: event.screenshot}
-    return Step(name, isinstance(event, LLMEvent), attributes, content, start_ns, max(start_ns, end_ns))
+    facts = {
+        key: fact if type(fact) is int and -_SMALL < fact < _SMALL else stamped(fact)
+        for key, fact in attributes.items()
+    }
+    return Step(utf8(name), isinstance(event, LLMEvent), facts, content, start_ns, max(start_ns, end_ns))
 
 
 def _of_model_call(event: LLMEvent, attributes: dict[str, str | int | float]) -> Mapping[str, Any]:
@@ -153,30 +174,107 @@ def _of_model_call(event: LLMEvent, attributes: dict[str, str | int | float]) ->
 
 def _messages(given: Any, role: str) -> list[dict[str, Any]]:
     """A prompt or completion, which may be a text, a message or a list of messages, as messages with parts."""
-    if _is_list(given):
-        return [message for item in given for message in _messages(item, role)]
+    return [_message(item, role) for item in given] if _is_list(given) else [_message(given, role)]
+
+
+def _message(given: Any, role: str) -> dict[str, Any]:
     if _is_message(given):
         content = given.get("content")
         # A list is the provider's own parts already.
         parts = content if _is_list(content) else [_text("" if content is None else content)]
-        return [{"role": str(given["role"]), "parts": parts}]
-    return [{"role": role, "parts": [_text(given)]}]
+        return {"role": as_text(given["role"]), "parts": parts}
+    return {"role": role, "parts": [_text(given)]}
 
 
 def _is_list(given: object) -> TypeGuard[list[Any]]:
-    return isinstance(given, list)
+    return type(given) is list
 
 
 def _is_message(given: object) -> TypeGuard[dict[str, Any]]:
-    return isinstance(given, dict) and "role" in given
+    # By its keys as texts: asking a dict for one compares it with objects of the program's own.
+    keys: Any = given
+    return type(given) is dict and any(type(key) is str and key == "role" for key in list(keys))
 
 
 def _text(content: Any) -> dict[str, Any]:
-    return {"type": "text", "content": content if isinstance(content, str) else str(content)}
+    told = stamped(content)
+    return {"type": "text", "content": told if isinstance(told, str) else as_text(content)}
 
 
-def _nanoseconds(timestamp: str) -> int:
-    moment = datetime.fromisoformat(timestamp)
+def _trace_of(error: BaseException) -> str | None:
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001  # an error of the program's own making may not even have a str
+        return None
+
+
+def _start_of(event: Event) -> int:
+    return _nanoseconds(event, "init_timestamp", event.init_timestamp)
+
+
+def _end_of(event: Event) -> int:
+    return _nanoseconds(event, "end_timestamp", event.end_timestamp) if event.end_timestamp is not None else now_ns()
+
+
+def _nanoseconds(event: Event, name: str, timestamp: object) -> int:
+    where = f"{type(event).__name__}.{name}"
+    if not isinstance(timestamp, str):
+        raise TypeError(f"{where} must be ISO 8601 as text, not {type(timestamp).__name__}")
+    try:
+        moment = datetime.fromisoformat(timestamp)
+    except ValueError:
+        raise ValueError(f"{where} is {timestamp!r}; it must be ISO 8601, as 2026-01-02T03:04:05+00:00") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return int(moment.timestamp() * 1_000_000) * 1000
+
+
+def _demand_event(name: str, given: object) -> None:
+    if not isinstance(given, Event):
+        raise TypeError(f"{name} must be an event such as ActionEvent, not {type(given).__name__}")
+
+
+def _demand_error(name: str, given: object) -> None:
+    if not issubclass(type(given), BaseException):
+        raise TypeError(f"{name} must be an exception, not {type(given).__name__}")
+
+
+def _demand_count(name: str, given: object) -> None:
+    demand_number(name, given, whole=True)
+
+
+_SMALL: Final = 2**31
+
+if TYPE_CHECKING:
+    Demand = tuple[str, type[object], Callable[[str, object], None]]
+
+# A field, the type that it usually has, and who looks closer when it has another.
+_FIELDS: Final[tuple[tuple[type[Event], Demand], ...]] = (
+    (Event, ("event_type", str, demand_text)),
+    (Event, ("agent_id", str, demand_id)),
+    (Event, ("id", UUID, demand_id)),
+    (ActionEvent, ("action_type", str, demand_text)),
+    (ActionEvent, ("screenshot", str, demand_text)),
+    (LLMEvent, ("model", str, demand_text)),
+    (LLMEvent, ("thread_id", str, demand_id)),
+    (LLMEvent, ("prompt_tokens", int, _demand_count)),
+    (LLMEvent, ("completion_tokens", int, _demand_count)),
+    # Always looked at: one that is no number may still be a float.
+    (LLMEvent, ("cost", object, demand_number)),
+    (ToolEvent, ("name", str, demand_text)),
+    (ErrorEvent, ("error_type", str, demand_text)),
+    (ErrorEvent, ("logs", str, demand_text)),
+    (ErrorEvent, ("trigger_event", ActionEvent, _demand_event)),
+    (ErrorEvent, ("exception", object, _demand_error)),
+)
+
+
+# Not `functools.cache`: the checkers take a dataclass that compares for a key that cannot be hashed.
+_demanded: dict[type[object], tuple[Demand, ...]] = {}
+
+
+def _demands(kind: type[object]) -> tuple[Demand, ...]:
+    found = _demanded.get(kind)
+    if found is None:
+        found = _demanded[kind] = tuple(demand for owner, demand in _FIELDS if issubclass(kind, owner))
+    return found

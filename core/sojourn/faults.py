@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -36,16 +37,27 @@ def contained(place: str) -> Generator[None]:
 def note(place: str, fault: BaseException) -> None:
     """Count a fault at a place, and log it the first time."""
     global _last
+    if sys.is_finalizing():
+        # Nothing works while the interpreter takes its modules apart, and nobody is there to read it.
+        return
     _counts[place] += 1
-    _last = f"{place}: {type(fault).__name__}: {fault}"
+    told = _told(fault)
+    _last = f"{place}: {type(fault).__name__}: {told}"
     if _counts[place] == 1:
         _log.warning(
             "sojourn: a fault of ours at %s was contained; your program is not affected (%s: %s)",
             place,
             type(fault).__name__,
-            fault,
+            told,
             exc_info=_log.isEnabledFor(logging.DEBUG),
         )
+
+
+def _told(fault: BaseException) -> str:
+    try:
+        return str(fault)
+    except Exception:  # noqa: BLE001  # it may come from an object of the program's own, which fails in any way
+        return "no words"
 
 
 def trouble(place: str, message: str) -> None:

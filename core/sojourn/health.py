@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from sojourn import faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Health", "parting_words"]
+    from sojourn.recorder import Recorder
+    from sojourn.sender import Sender
+
+__all__ = ["Health", "parting_words", "take"]
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(NamedTuple):
     """The state of recording in this process, at one moment."""
 
     journalled_spans: int = 0
@@ -34,12 +37,33 @@ class Health:
     """Where it is to go; None: to any gateway of this home."""
     reached: str | None = None
     """The endpoint that took something over last."""
-    faults: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    faults: Mapping[str, int] = MappingProxyType({})
     """How often something went wrong, by place; the first time at each is in the log."""
     journal: Path | None = None
     """The file that is written now."""
     memory_only: bool = False
     """Whether what is recorded would die with the process, since the journal cannot be written."""
+
+
+def take(recorder: Recorder, sender: Sender, endpoint: str | None, before: Mapping[str, int]) -> Health:
+    """The state of recording now; `before` are the faults that were counted before this client began."""
+    spool = recorder.spool
+    # Another client of this process may have had trouble before.
+    since = {place: n - before.get(place, 0) for place, n in faults.counted().items()}
+    trouble = {place: n for place, n in since.items() if n}
+    return Health(
+        journalled_spans=recorder.journalled_spans,
+        delivered_spans=sender.delivered_spans,
+        waiting_bytes=0 if spool is None else spool.waiting_bytes,
+        dropped=recorder.dropped,
+        refused=sender.refused,
+        last_error=faults.last() if trouble else None,
+        endpoint=endpoint,
+        reached=sender.reached,
+        faults=trouble,
+        journal=None if spool is None else spool.path,
+        memory_only=spool is not None and spool.in_memory,
+    )
 
 
 def parting_words(health: Health) -> str | None:

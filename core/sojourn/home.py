@@ -5,40 +5,54 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Gateway", "Home"]
+__all__ = ["Gateway", "Home", "UnknownHomeError"]
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
+class UnknownHomeError(OSError, ValueError):
+    """`SOJOURN_HOME` names the folder of a user whom this machine does not know."""
+
+
+class Gateway(NamedTuple):
     """A gateway that said, in `gateway.json`, that it serves this home. It may have died since."""
 
     url: str
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(NamedTuple):
     """The folder that holds journals, the embedded engine and the address of the running gateway."""
 
     root: Path
 
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> Home:
-        """`$SOJOURN_HOME`, else the platform's folder for data of the user. Nothing is created."""
+        """`$SOJOURN_HOME`, else the platform's folder for data of the user. Nothing is created.
+
+        Raises UnknownHomeError in words that say what to do.
+        """
         if chosen := environ.get("SOJOURN_HOME"):
-            return cls(Path(chosen).expanduser().absolute())
-        if sys.platform == "win32":
-            return cls(Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "sojourn")
-        if sys.platform == "darwin":
-            return cls(Path.home() / "Library/Application Support/sojourn")
-        return cls(Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "sojourn")
+            try:
+                return cls(Path(chosen).expanduser().absolute())
+            except RuntimeError:
+                raise UnknownHomeError(
+                    f"SOJOURN_HOME is {chosen!r}, and this machine knows no home folder of that user; "
+                    "write the path of a folder in full"
+                ) from None
+        try:
+            if sys.platform == "win32":
+                return cls(Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "sojourn")
+            if sys.platform == "darwin":
+                return cls(Path.home() / "Library/Application Support/sojourn")
+            return cls(Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "sojourn")
+        except RuntimeError:
+            # A user without a folder, as in containers: nothing can be made below this, and so memory stands in.
+            return cls(Path(os.devnull) / "sojourn")
 
     @property
     def journals(self) -> Path:
@@ -82,7 +96,7 @@ class Home:
         """Write `gateway.json`, whole or not at all."""
         self.make(self.root)
         fresh = self.root / f"gateway.json.{os.getpid()}"
-        fresh.write_text(json.dumps(asdict(gateway)), "utf-8")
+        fresh.write_text(json.dumps(gateway._asdict()), "utf-8")
         fresh.replace(self.root / "gateway.json")
 
     def withdraw(self, gateway: Gateway) -> None:

@@ -7,9 +7,18 @@ import platform
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["host_facts", "host_name", "program_name"]
+from sojourn import semconv
+from sojourn.clock import new_uuid
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+
+__all__ = ["QUICK", "host_facts", "host_name", "program_name", "resource", "session_name"]
+
+QUICK: Final = hasattr(os, "uname")
+"""Whether `host_facts` takes less than starting a thread; elsewhere a command is run to learn the system's version."""
 
 
 def host_name() -> str:
@@ -27,8 +36,30 @@ def program_name() -> str:
     return path.parent.name if path.name == "__main__.py" else path.stem or "python"
 
 
+def session_name() -> str | None:
+    """The program's name makes a list of sessions readable; that of an interpreter says nothing."""
+    name = program_name()
+    return None if name in {"python", "ipykernel_launcher", "ipython"} else name
+
+
+def resource(*, named: bool) -> Resource:
+    """What OpenTelemetry is told of this process; the machine is `named` or not."""
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+
+    ours = Resource(
+        {
+            semconv.SERVICE_NAME: program_name(),
+            semconv.SERVICE_INSTANCE_ID: new_uuid().hex,
+            semconv.PROCESS_PID: os.getpid(),
+            **({semconv.HOST_NAME: host_name()} if named else {}),
+        }
+    )
+    # What the host program says of itself by OpenTelemetry's own variables beats what we found out.
+    return ours.merge(OTELResourceDetector().detect())
+
+
 def host_facts() -> dict[str, Any]:
-    """Operating system, interpreter, processors, memory. Costs some milliseconds: not for the caller's thread."""
+    """Operating system, interpreter, processors, memory. Costs some milliseconds where it is not `QUICK`."""
     return {
         "host": host_name(),
         "os": f"{platform.system()} {platform.release()}",

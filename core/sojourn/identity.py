@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from sojourn.clock import new_uuid
 __all__ = ["SessionId", "new_session_id", "parse_session_id"]
 
 MAX_LENGTH: Final = 512
+_UNWRITABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class SessionId(str):
@@ -45,4 +47,6 @@ def parse_session_id(given: str | UUID) -> SessionId:
         raise ValueError("inherited_session_id is empty")
     if len(text) > MAX_LENGTH:
         raise ValueError(f"inherited_session_id has {len(text)} characters; at most {MAX_LENGTH} are kept")
+    if _UNWRITABLE.search(text):
+        raise ValueError("inherited_session_id holds control characters, or half a character")
     return SessionId(text)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from sojourn import faults
+from sojourn.entries import entries
+from sojourn.imports import forget_imports, once_imported
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-    from types import ModuleType
-
     from opentelemetry.trace import TracerProvider
 
     from sojourn.content import ContentPolicy
+    from sojourn.entries import Entry
 
-__all__ = ["GROUP", "Instrumentor", "install", "instrumentors", "select", "uninstall"]
+__all__ = ["GROUP", "Instrumentor", "install", "instrumentors", "observe", "select", "uninstall"]
 
 GROUP = "sojourn.instrumentors"
 """The name of an entry is the import name of the library that it observes."""
@@ -35,8 +33,7 @@ class Instrumentor(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(NamedTuple):
     """What instrumentors work with; None while nothing is to be observed."""
 
     tracer_provider: TracerProvider
@@ -46,13 +43,12 @@ class _Work:
 
 
 _work: _Work | None = None
-_hooked: set[str] = set()
 _installed: list[Instrumentor] = []
 
 
-def instrumentors() -> dict[str, EntryPoint]:
+def instrumentors() -> dict[str, Entry]:
     """The known entries by the import name of their library: our own, and those of other distributions."""
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+    return {entry.name: entry for entry in entries(GROUP)}
 
 
 def select(names: frozenset[str] | None) -> frozenset[str] | None:
@@ -77,35 +73,39 @@ def select(names: frozenset[str] | None) -> frozenset[str] | None:
 
 def install(tracer_provider: TracerProvider, policy: ContentPolicy, only: frozenset[str] | None = None) -> None:
     """Install each instrumentor, or `only` some, now if its library is already imported, else when that happens."""
-    # Not above: the package is imported by programs that never call `init`.
-    import wrapt
-
     global _work
     _work = _Work(tracer_provider, policy, only)
-    for library, entry in instrumentors().items():
-        if library in _hooked:
-            if library in sys.modules:
-                _arm(entry)
-            continue
-        _hooked.add(library)
-
-        def arm(module: ModuleType, entry: EntryPoint = entry) -> None:  # noqa: ARG001  # wrapt hands the module over
-            _arm(entry)
-
+    found: dict[str, Entry] = {}
+    with faults.contained("instruments.find"):
+        found = instrumentors()
+    for library, entry in found.items():
         with faults.contained(f"instruments.{library}"):
-            wrapt.register_post_import_hook(arm, library)
+            once_imported(library, partial(_arm, entry))
+
+
+def observe(library: str) -> None:
+    """Observe one more library, whatever was chosen, for as long as anything is observed."""
+    global _work
+    entry = instrumentors().get(library)
+    if _work is None or entry is None:
+        return
+    if _work.only is not None:
+        _work = _work._replace(only=_work.only | {library})
+    with faults.contained(f"instruments.{library}"):
+        once_imported(library, partial(_arm, entry))
 
 
 def uninstall() -> None:
     """Uninstall every instrumentor that was installed; libraries imported later stay as they are."""
     global _work
     _work = None
+    forget_imports()
     while _installed:
         with faults.contained("instruments.uninstall"):
             _installed.pop().uninstall()
 
 
-def _arm(entry: EntryPoint) -> None:
+def _arm(entry: Entry) -> None:
     if _work is None or (_work.only is not None and entry.name not in _work.only):
         return
     with faults.contained(f"instruments.{entry.name}"):

@@ -31,10 +31,9 @@ import sys
 import time
 import zlib
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import uuid4
 
 if TYPE_CHECKING:
@@ -46,6 +45,7 @@ else:
     import fcntl
 
 __all__ = [
+    "MAX_FRAME",
     "Frame",
     "Header",
     "Journal",
@@ -54,12 +54,14 @@ __all__ = [
     "Orphan",
     "acknowledged",
     "adopt",
+    "damaged",
     "discard",
     "identify",
     "owned",
     "paths",
     "read",
     "remember",
+    "set_aside",
     "succeed",
 ]
 
@@ -88,8 +90,7 @@ class NotAJournal(ValueError):
     """The file does not begin as a journal of a version that we know."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """Who wrote a journal, and where it is to go."""
 
     journal_id: str
@@ -115,8 +116,7 @@ class Header:
         return self.chain_id or self.journal_id
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One OTLP request, and where in the file the next one begins."""
 
     kind: Kind
@@ -142,7 +142,7 @@ class Journal:
         self._file: IO[bytes] = os.fdopen(descriptor, "r+b", buffering=0)
         try:
             _lock(self._file)
-            told = json.dumps(asdict(header), separators=(",", ":")).encode()
+            told = json.dumps(header._asdict(), separators=(",", ":")).encode()
             _write_all(self._file, _PREFIX.pack(MAGIC, len(told), zlib.crc32(told)) + told)
             # Renamed only when locked and whole: a reader never meets a journal that looks orphaned at birth.
             fresh.rename(self.path)
@@ -241,9 +241,11 @@ class Orphan:
 
 def _close(file: IO[bytes], path: Path, *, remove: bool) -> None:
     # While the lock is still held, so that nobody adopts what is about to vanish; Windows removes closed files only.
-    if remove and sys.platform != "win32":
-        discard(path)
-    file.close()
+    try:
+        if remove and sys.platform != "win32":
+            discard(path)
+    finally:
+        file.close()
     if remove and sys.platform == "win32":
         with suppress(OSError):
             discard(path)
@@ -311,7 +313,7 @@ def _read_header(file: IO[bytes]) -> tuple[Header, int]:
 
 def _parse_header(told: dict[str, Any]) -> Header:
     # A field of a later release changes nothing of what we know.
-    known: dict[str, Any] = {field.name: told[field.name] for field in fields(Header) if field.name in told}
+    known: dict[str, Any] = {name: told[name] for name in Header._fields if name in told}
     known["sessions"] = tuple(map(str, known.get("sessions", ())))
     return Header(**known)
 
@@ -357,6 +359,13 @@ def damaged(path: Path) -> bool:
         return len(file.read(length)) == int(length)
 
 
+def set_aside(path: Path) -> Path:
+    """Rename a damaged journal, so that nobody takes it for one and nothing of it is lost. Raises OSError."""
+    aside = path.with_suffix(".damaged")
+    path.rename(aside)
+    return aside
+
+
 def acknowledged(path: Path) -> int:
     """The offset up to which the frames were taken over by an endpoint; 0 when nothing was, or nobody knows."""
     try:
@@ -396,14 +405,14 @@ def identify(pid: int, host: str, endpoint: str | None, key_fingerprint: str | N
 
 def succeed(header: Header, sessions: Iterable[str]) -> Header:
     """The header of the file that follows in a chain; `sessions` are those that the process has open now."""
-    return replace(
-        header, journal_id=uuid4().hex, chain_id=header.chain, number=header.number + 1, sessions=tuple(sessions)
+    return header._replace(
+        journal_id=uuid4().hex, chain_id=header.chain, number=header.number + 1, sessions=tuple(sessions)
     )
 
 
 def _boot_id() -> str:
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text("utf-8").strip()
     except OSError:
         return ""
 

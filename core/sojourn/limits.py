@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, TypedDict
+from typing import Literal, NamedTuple, TypedDict
 
 __all__ = ["LimitOptions", "LimitReached", "Limits", "OnLimit", "ask", "parse_limits", "set_ask"]
 
@@ -49,8 +48,7 @@ class LimitOptions(TypedDict, total=False):
     on_limit: OnLimit | None
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What a session may use, and what happens then."""
 
     max_cost: Decimal | None = None

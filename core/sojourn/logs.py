@@ -84,23 +84,24 @@ class LogCapture:
         def callHandlers(logger: logging.Logger, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
             # First ours: handlers of the program may change the record, or raise.
             if record.levelno >= self.level and not self._left:
-                self._take(record)
+                with faults.contained("logs"):
+                    self._take(record)
             before(logger, record)
 
         return callHandlers
 
     def _take(self, record: logging.LogRecord) -> None:
-        if record.name.partition(".")[0] == _OURS or record.threadName in _QUIET:
+        # `logging.makeLogRecord` makes records without a name, and with whatever a program gives it.
+        if str(record.name).partition(".")[0] == _OURS or record.threadName in _QUIET:
             return
         # A redactor that logs, or an object that does so in its `__str__`, comes by here again.
         if _emitting.get() or is_redacting():
             return
         before = _emitting.set(True)
         try:
-            with faults.contained("logs"):
-                session_id = self._owner.current_session_id()
-                if session_id is not None and self._owner.sampled(session_id):
-                    self._taker.emit(self._event(record, session_id))
+            session_id = self._owner.current_session_id()
+            if session_id is not None and self._owner.sampled(session_id):
+                self._taker.emit(self._event(record, session_id))
         finally:
             _emitting.reset(before)
 
@@ -124,14 +125,14 @@ class LogCapture:
         return SessionEvent(
             name="",
             session_id=session_id,
-            time_ns=int(record.created * 1_000_000) * 1000,
+            time_ns=_time_of(record),
             attributes=facts,
             severity=severity_of(record.levelno),
             trace_id=within.trace_id if ours else 0,
             span_id=within.span_id if ours else 0,
-            severity_text=record.levelname,
+            severity_text=str(record.levelname),
             body=self._policy.render_text(_message(record)),
-            scope=record.name,
+            scope=str(record.name or ""),
             observed_ns=now_ns(),
         )
 
@@ -143,6 +144,12 @@ def severity_of(level: int) -> int:
     step = min(level // 10, 5)
     # Levels of a program's own making lie between: 25 is a bit more than INFO.
     return 1 + 4 * step + (min(3, (level % 10) * 4 // 10) if level < logging.CRITICAL else 0)
+
+
+def _time_of(record: logging.LogRecord) -> int:
+    told = int(record.created * 1_000_000) * 1000
+    # A record from elsewhere may count milliseconds, or from another year.
+    return told if 0 <= told < 2**63 else now_ns()
 
 
 def _message(record: logging.LogRecord) -> str:

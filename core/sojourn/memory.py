@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Final
 
 from sojourn.journal import Frame, Kind
@@ -28,7 +28,8 @@ class MemoryJournal:
         self._lost = lost
         self._held = 0
         self._frames: deque[Frame] = deque()
-        self._lock = Lock()
+        # A signal handler may write while this very thread holds it.
+        self._lock = RLock()
 
     def append(self, kind: Kind, payload: bytes) -> int:
         """Keep a frame and return the offset of its end."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -15,6 +14,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMes
 
 from sojourn import semconv
 from sojourn.clock import new_uuid
+from sojourn.content import as_text, fits_64_bits, utf8
 from sojourn.journal import Kind
 
 if TYPE_CHECKING:
@@ -23,41 +23,79 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
 
-__all__ = ["SessionEvent", "count", "encode_events", "encode_finished", "encode_pending", "halve"]
+__all__ = ["Forked", "SessionEvent", "count", "encode_events", "encode_finished", "encode_pending", "halve"]
 
 Value = str | bool | int | float | tuple[str, ...]
 
 SCOPE = "sojourn"
 
 
-@dataclass(frozen=True, slots=True)
 class SessionEvent:
     """Something that happened to a session: it started, was joined, got tags, ended, wrote a log line; or an error."""
 
-    name: str
-    session_id: str
-    time_ns: int
-    attributes: Mapping[str, Value]
-    severity: int = SeverityNumber.SEVERITY_NUMBER_INFO
-    trace_id: int = 0
-    span_id: int = 0
-    uid: str = field(default_factory=lambda: new_uuid().hex)
-    """Makes a re-sent event the same event."""
-    severity_text: str = ""
-    body: str | None = None
-    scope: str = SCOPE
-    """For a log line, the name of its logger."""
-    observed_ns: int | None = None
+    __slots__ = (
+        "attributes",
+        "body",
+        "name",
+        "observed_ns",
+        "scope",
+        "session_id",
+        "severity",
+        "severity_text",
+        "span_id",
+        "time_ns",
+        "trace_id",
+        "uid",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        session_id: str,
+        time_ns: int,
+        attributes: Mapping[str, Value],
+        severity: int = SeverityNumber.SEVERITY_NUMBER_INFO,
+        trace_id: int = 0,
+        span_id: int = 0,
+        *,
+        severity_text: str = "",
+        body: str | None = None,
+        scope: str = SCOPE,
+        observed_ns: int | None = None,
+    ) -> None:
+        self.name = name
+        self.session_id = session_id
+        self.time_ns = time_ns
+        self.attributes = attributes
+        self.severity = severity
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self.uid = new_uuid().hex
+        """Makes a re-sent event the same event."""
+        self.severity_text = severity_text
+        self.body = body
+        self.scope = scope
+        """For a log line, the name of its logger."""
+        self.observed_ns = observed_ns
 
 
-def encode_finished(spans: Sequence[ReadableSpan]) -> bytes:
-    """An `ExportTraceServiceRequest` of spans that have ended."""
-    return bytes(encode_spans(spans).SerializeToString())
+class Forked(NamedTuple):
+    """What a child says of itself in place of what the process that forked it said."""
+
+    pid: int
+    instance: str
+    parent: str
+    """The parent's instance id."""
 
 
-def encode_pending(spans: Sequence[ReadableSpan]) -> bytes:
+def encode_finished(spans: Sequence[ReadableSpan], forked: Forked | None = None) -> bytes:
+    """An `ExportTraceServiceRequest` of spans that have ended, in a process that may be a forked child."""
+    return bytes(_encoded(spans, forked).SerializeToString())
+
+
+def encode_pending(spans: Sequence[ReadableSpan], forked: Forked | None = None) -> bytes:
     """An `ExportTraceServiceRequest` of spans as they are now: no end time, and marked as pending."""
-    request = encode_spans(spans)
+    request = _encoded(spans, forked)
     mark = KeyValue(key=semconv.PENDING, value=AnyValue(bool_value=True))
     for resource_spans in request.resource_spans:
         for scope_spans in resource_spans.scope_spans:
@@ -82,7 +120,7 @@ def encode_events(events: Sequence[SessionEvent], resource: Resource) -> bytes:
                     ]
                 ),
                 scope_logs=[
-                    ScopeLogs(scope=InstrumentationScope(name=_utf8(scope)), log_records=map(_record, told))
+                    ScopeLogs(scope=InstrumentationScope(name=utf8(scope)), log_records=map(_record, told))
                     for scope, told in scopes.items()
                 ],
             )
@@ -118,6 +156,19 @@ def halve(kind: Kind, payload: bytes) -> tuple[bytes, bytes] | None:
     return bytes(whole.SerializeToString()), bytes(second.SerializeToString())
 
 
+def _encoded(spans: Sequence[ReadableSpan], forked: Forked | None) -> ExportTraceServiceRequest:
+    request = encode_spans(spans)
+    if forked is None:
+        return request
+    for resource_spans in request.resource_spans:
+        for attribute in resource_spans.resource.attributes:
+            if attribute.key == semconv.PROCESS_PID:
+                attribute.value.int_value = forked.pid
+            elif attribute.key == semconv.SERVICE_INSTANCE_ID and attribute.value.string_value == forked.parent:
+                attribute.value.string_value = forked.instance
+    return request
+
+
 def _parse(kind: Kind, payload: bytes) -> ExportTraceServiceRequest | ExportLogsServiceRequest:
     if kind is Kind.LOGS:
         return ExportLogsServiceRequest.FromString(payload)
@@ -141,7 +192,7 @@ def _record(event: SessionEvent) -> LogRecord:
         time_unix_nano=event.time_ns,
         observed_time_unix_nano=event.observed_ns or event.time_ns,
         severity_number=SeverityNumber.ValueType(event.severity),
-        severity_text=_utf8(event.severity_text),
+        severity_text=utf8(event.severity_text),
         body=None if event.body is None else _any(event.body),
         event_name=event.name,
         trace_id=event.trace_id.to_bytes(16, "big") if event.trace_id else b"",
@@ -155,7 +206,7 @@ def _record(event: SessionEvent) -> LogRecord:
 
 
 def _attribute(key: str, value: Value) -> KeyValue:
-    return KeyValue(key=_utf8(key), value=_any(value))
+    return KeyValue(key=utf8(key), value=_any(value))
 
 
 def _any(value: Value) -> AnyValue:
@@ -163,15 +214,10 @@ def _any(value: Value) -> AnyValue:
         case bool():
             return AnyValue(bool_value=value)
         case int():
-            return AnyValue(int_value=value)
+            return AnyValue(int_value=value) if fits_64_bits(value) else AnyValue(string_value=as_text(value))
         case float():
             return AnyValue(double_value=value)
         case str():
-            return AnyValue(string_value=_utf8(value))
+            return AnyValue(string_value=utf8(value))
         case tuple():
-            return AnyValue(array_value=ArrayValue(values=[AnyValue(string_value=_utf8(item)) for item in value]))
-
-
-def _utf8(text: str) -> str:
-    # A lone surrogate (a file name, a cut emoji) is legal in a str, and refused by protobuf.
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+            return AnyValue(array_value=ArrayValue(values=[AnyValue(string_value=utf8(item)) for item in value]))

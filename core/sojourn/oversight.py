@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sojourn import instruments, limits
 from sojourn.meter import Meter
-from sojourn.tally import load_prices
+from sojourn.tally import load_prices, use_price_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from sojourn.client import Client
+    from opentelemetry.trace import TracerProvider
+
+    from sojourn.content import ContentPolicy
     from sojourn.limits import Limits
     from sojourn.logs import LogCapture, Taker
     from sojourn.session import Session
@@ -21,18 +22,52 @@ if TYPE_CHECKING:
 __all__ = ["Oversight"]
 
 
+class Watched(Protocol):
+    """What it asks of the client."""
+
+    settings: Settings
+    """Replaced as a whole."""
+
+    @property
+    def policy(self) -> ContentPolicy:
+        """What may be recorded of content."""
+        ...
+
+    @property
+    def provider(self) -> TracerProvider:
+        """What instrumentors make their spans with. Not to be asked when disabled."""
+        ...
+
+    def current_session(self) -> Session | None:
+        """The session that the calling code belongs to."""
+        ...
+
+    def current_session_id(self) -> str | None:
+        """Its id, which may be that of a session that only another process knows."""
+        ...
+
+    def sampled(self, session_id: str) -> bool:
+        """Whether the session is recorded, rather than only counted."""
+        ...
+
+    def settle(self) -> None:
+        """Count what has ended."""
+        ...
+
+
 class Oversight:
     """Begins with `begin`, rests and resumes while a test captures, ends with `end`."""
 
-    def __init__(self, client: Client, taker: Callable[[], Taker]) -> None:
+    def __init__(self, client: Watched, taker: Callable[[], Taker]) -> None:
         self._client = client
         self._taker = taker
         self._logs: LogCapture | None = None
 
     def begin(self) -> None:
-        """Observe the libraries and log lines of the settings."""
+        """Observe the libraries and log lines of the settings, and price their calls."""
         settings = self._client.settings
         if not settings.disabled:
+            use_price_file(settings.prices)
             self._install()
             self.capture_logs(settings.capture_logs)
 
@@ -74,13 +109,14 @@ class Oversight:
         running = client.settings
         for what, now, then in (
             ("sample_rate", settings.sample_rate, running.sample_rate),
+            ("global_provider", settings.global_provider, running.global_provider),
             ("instrument", instruments.select(settings.instrument), instruments.select(running.instrument)),
         ):
             if what in given and now != then and not tested:
                 raise RuntimeError(f"sojourn already runs with another {what}; call sojourn.shutdown() before init()")
         if tested:
             chosen = {name: getattr(settings, name) for name in ("sample_rate", "instrument") if name in given}
-            client.settings = replace(running, **chosen)
+            client.settings = running._replace(**chosen)
             client.policy.sampled = self.sampling()
             self.rest()
             self.resume()

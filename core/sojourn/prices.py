@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from genai_prices.types import ConditionalPrice, ModelInfo, ModelPrice, TieredPrices
 
-__all__ = ["ALWAYS_NS", "Rates", "Tier", "Usage", "rates", "table_version"]
+__all__ = ["ALWAYS_NS", "Rates", "Tier", "Usage", "listed", "rates", "table_version"]
 
 ALWAYS_NS: Final = (1 << 63) - 1
 """End of the validity of rates that are not known to change."""
@@ -164,6 +164,17 @@ def rates(provider: str, model: str, at_ns: int) -> Rates | None:
         return None
     since, until = _window(info, min(max(at_ns, 0), ALWAYS_NS - 1))
     return _rates(provider, model, since, until)
+
+
+def listed(at_ns: int) -> Iterator[tuple[str, Rates]]:
+    """Every model of the table by its own name, and its rates at a time, in order of name."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    names = {model.id for provider in get_snapshot().providers for model in provider.models}
+    for name in sorted(names):
+        found = rates("", name, at_ns)
+        if found is not None:
+            yield name, found
 
 
 def table_version() -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
+from sojourn.arguments import demand_flag
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -138,6 +140,14 @@ def create_pii_masker(
 
     Raises `re.error` for a pattern that is none.
     """
+    for name, wanted in (
+        ("email", email),
+        ("phone", phone),
+        ("ssn", ssn),
+        ("credit_card", credit_card),
+        ("ip_address", ip_address),
+    ):
+        demand_flag(name, wanted)
     # Cards before phones, whose pattern would take a part of one.
     chosen = [
         redactor
@@ -150,7 +160,10 @@ def create_pii_masker(
         )
         if wanted
     ]
-    own = [(re.compile(pattern), replacement) for pattern, replacement in custom]
+    try:
+        own = [(re.compile(pattern), replacement) for pattern, replacement in custom]
+    except (TypeError, ValueError):
+        raise TypeError("custom must be pairs of a pattern and the text to put in its place") from None
 
     def mask(text: str) -> str:
         for redactor in chosen:

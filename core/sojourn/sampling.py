@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 __all__ = ["is_sampled"]
 
 
@@ -15,5 +13,8 @@ def is_sampled(session_id: str, rate: float) -> bool:
     """
     if rate >= 1:
         return True
+    # Costs some milliseconds, which programs that record everything need not pay.
+    from hashlib import sha256
+
     place = int.from_bytes(sha256(session_id.encode("utf-8", "replace")).digest()[:8], "big")
     return place < rate * 2**64

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, NamedTuple
+import sys
+from typing import TYPE_CHECKING, Any
 
 from sojourn import current
+from sojourn.current import Before
 from sojourn.driving import driven
 
 if TYPE_CHECKING:
@@ -13,18 +15,9 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from sojourn.current import Stamp
-    from sojourn.session import Session
+    from sojourn.current import Stamp, Stay
 
-__all__ = ["Before", "Scope", "within_session"]
-
-
-class Before(NamedTuple):
-    """What was current before a scope was entered."""
-
-    context: Context | None
-    session: Session | None
-    stamps: Mapping[str, Stamp]
+__all__ = ["Scope", "within_session"]
 
 
 class Scope:
@@ -36,7 +29,7 @@ class Scope:
         self,
         *,
         context: Context | None = None,
-        session: Session | None = None,
+        session: Stay | None = None,
         stamps: Mapping[str, Stamp] | None = None,
     ) -> None:
         self.context = context
@@ -45,7 +38,7 @@ class Scope:
 
     def activate(self) -> Before:
         """Make it current in the calling context."""
-        before = Before(None, current.innermost(), current.stamps())
+        before = Before(None, current.innermost(), current.stamps_of_scope())
         if self.session is not None:
             current.enter(self.session)
         if self.stamps is not None:
@@ -67,7 +60,8 @@ class Scope:
             current.enter(before.session)
         if self.stamps is not None and current.stamps() is self.stamps:
             current.stamp(before.stamps)
-        if self.context is not None and before.context is not None:
+        # What the interpreter throws away at its very end may import nothing.
+        if self.context is not None and before.context is not None and not sys.is_finalizing():
             from opentelemetry import context as otel_context
 
             if otel_context.get_current() is self.context:
@@ -85,7 +79,7 @@ class Scope:
         """Nothing."""
 
 
-def within_session(function: Any, session: Session) -> Any:
+def within_session(function: Any, session: Stay) -> Any:
     """The same function, inside a session whenever it runs; one that has a parameter `session` is given it too."""
     try:
         takes_it = "session" in inspect.signature(function).parameters

@@ -7,12 +7,12 @@ import os
 import random
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from sojourn import faults, journal
+from sojourn.exits import loading
 from sojourn.journal import Kind, Orphan
 from sojourn.settings import find_proxy
 
@@ -32,6 +32,7 @@ LONGEST_WAIT_S: Final = 30.0
 LONGEST_BID_S: Final = 600.0
 """An endpoint's `Retry-After` is heeded up to this."""
 LOOK_FOR_GATEWAY_S: Final = 1.0
+IMPATIENCE_S: Final = 1.0
 MAX_REFUSED_BYTES: Final = 64 * 1024 * 1024
 _MALFORMED: Final = frozenset({400, 413, 415, 422})
 _PATHS: Final = {Kind.TRACES: "/v1/traces", Kind.PENDING: "/v1/traces", Kind.LOGS: "/v1/logs"}
@@ -51,10 +52,14 @@ class Source(Protocol):
         ...
 
 
-@dataclass(slots=True)
 class _Delivery:
-    source: Source
-    sent: int = 0
+    """How far a journal is delivered."""
+
+    __slots__ = ("sent", "source")
+
+    def __init__(self, source: Source, sent: int = 0) -> None:
+        self.source = source
+        self.sent = sent
 
     @property
     def done(self) -> bool:
@@ -83,6 +88,7 @@ class Sender:
         self._bidden_until = 0.0
         """Until when the endpoint itself asked not to be bothered."""
         self._progress_at = time.monotonic()
+        self._patient_at = 0.0
         self._target: Target | None = None
         self.reached: str | None = None
         """Base URL of the endpoint that took something over last."""
@@ -90,14 +96,16 @@ class Sender:
         """Of this process; finished ones."""
         self.refused = 0
         """Spans and session events that an endpoint called malformed."""
+        # Started when there is something to deliver: a process that records nothing has none.
         self._thread = Thread(target=self._run, name="sojourn-sender", daemon=True)
-        self._thread.start()
 
     def offer(self, source: Source) -> None:
         """There is something new in this process's journal."""
         with self._changed:
             if self._own is None or self._own.source is not source:
                 self._own = _Delivery(source)
+            if self._thread.ident is None and not self._stopped:
+                self._thread.start()
             self._changed.notify_all()
 
     @property
@@ -124,6 +132,14 @@ class Sender:
                     return False
                 self._changed.wait(patience_s - idle_s)
             return self.delivered
+
+    def wait_seldom(self, patience_s: float) -> bool:
+        """As `wait`, but for nothing within a second after that was in vain: many sessions may end together."""
+        if time.monotonic() < self._patient_at:
+            return self.delivered
+        delivered = self.wait(patience_s)
+        self._patient_at = 0.0 if delivered else time.monotonic() + IMPATIENCE_S
+        return delivered
 
     def stop(self) -> None:
         """End the thread after what it is doing; it is a daemon, so nobody needs to wait for it."""
@@ -181,9 +197,18 @@ class Sender:
             orphan, delivery = self._adopted
             if not delivery.done:
                 return delivery
-            orphan.close(remove=True)
             self._adopted = None
             del self._orphans[0]
+            try:
+                if journal.damaged(orphan.path):
+                    # Behind bytes that changed on the disk there may be frames that nobody can read now.
+                    aside = journal.set_aside(orphan.path)
+                    orphan.close(remove=False)
+                    faults.trouble("sender.damaged", f"a journal is damaged; what could be read was sent, see {aside}")
+                else:
+                    orphan.close(remove=True)
+            except OSError as fault:
+                faults.trouble("sender.remove", f"{orphan.path} was delivered, but cannot be removed ({fault})")
         return None
 
     def _deliver(self, delivery: _Delivery) -> float:
@@ -223,7 +248,7 @@ class Sender:
             middle = len(batch) // 2
             return self._send(delivery, target, batch[:middle]) or self._send(delivery, target, batch[middle:])
         if answer.status in _MALFORMED:
-            wait_s = self._send_halves(target, batch[0].kind, batch[0].payload, answer)
+            wait_s = self._send_halves(delivery, target, batch[0].kind, batch[0].payload, answer)
             if wait_s:
                 return wait_s
         elif not answer.taken:
@@ -235,7 +260,7 @@ class Sender:
         self._advance(delivery, batch[-1].end)
         return 0.0
 
-    def _send_halves(self, target: Target, kind: Kind, payload: bytes, answer: Answer) -> float:
+    def _send_halves(self, delivery: _Delivery, target: Target, kind: Kind, payload: bytes, answer: Answer) -> float:
         from sojourn import otlp
 
         # An endpoint that has taken nothing yet may call everything malformed: no reason to try it span by span.
@@ -246,13 +271,14 @@ class Sender:
         for half in halves:
             answer = target.post(_PATHS[kind], half)
             if answer.status in _MALFORMED:
-                if wait_s := self._send_halves(target, kind, half, answer):
+                if wait_s := self._send_halves(delivery, target, kind, half, answer):
                     return wait_s
             elif not answer.taken:
                 return self._put_off(target, answer)
             else:
                 self.reached = target.url
-                self.delivered_spans += otlp.count(kind, half) if kind is Kind.TRACES else 0
+                if delivery is self._own and kind is Kind.TRACES:
+                    self.delivered_spans += otlp.count(kind, half)
         return 0.0
 
     def _put_off(self, target: Target, answer: Answer) -> float:
@@ -310,12 +336,14 @@ class Sender:
 
     def _find_target(self, url: str) -> Target:
         # Here, on the sender's own thread: the HTTP client of the standard library costs 20 ms to import.
-        from sojourn.target import Target, is_loopback
+        with loading():
+            from sojourn.target import Target, is_loopback
 
         if self._target is None or self._target.url != url:
             if self._target is not None:
                 self._target.close()
-            proxy = None if is_loopback(urlsplit(url).hostname) else find_proxy(url)
+            with loading():
+                proxy = None if is_loopback(urlsplit(url).hostname) else find_proxy(url)
             self._target = Target(url, self._settings.api_key, proxy)
         return self._target
 

@@ -6,15 +6,19 @@ An argument of `init` beats its variable, the variable beats the default.
 |---|---|---|
 | `endpoint` | `SOJOURN_ENDPOINT` | the running gateway of this home, else the journal alone |
 | `api_key` | `SOJOURN_API_KEY` | none |
-| `inherited_session_id` | `SOJOURN_SESSION_ID` | a new session |
+| `inherited_session_id` | `SOJOURN_SESSION_ID`, else `session.id` in `BAGGAGE` | a new session |
+| - | `user.id` in `BAGGAGE` | none; the user of the spans of this process that no scope gives another |
+| - | `TRACEPARENT`, `TRACESTATE` | none; the span that the first steps of this process hang below |
 | `instrument` | `SOJOURN_INSTRUMENT` | `on`: every library that can be observed; or names, or `off` |
 | `sample_rate` | `SOJOURN_SAMPLE_RATE` | `1`: every session; `0.1` records one in ten, chosen by its id |
 | `capture_logs` | `SOJOURN_CAPTURE_LOGS` | `off`; `on`, or the lowest level that becomes part of the session |
 | `redact` | - | none; functions that every recorded text passes |
+| `global_provider` | - | `False`; `True` records every OpenTelemetry span of a program that sets no provider |
 | `max_cost`, `max_tokens`, `max_calls` | - | no limit, for each session |
 | `on_limit` | - | `raise`; or `warn`, or a function |
 | - | `SOJOURN_HOME` | the platform's folder for data of the user |
 | - | `SOJOURN_JOURNAL_LIMIT` | `1GB` for the whole journal folder; beyond it the oldest that nobody has taken goes |
+| - | `SOJOURN_PRICES` | none; a file with prices of your own, which SDK and gateway read alike |
 | - | `SOJOURN_DISABLED` | off; `1` turns everything into no-ops |
 | - | `SOJOURN_CAPTURE_CONTENT` | `full`; or `lengths`, `off` |
 | - | `SOJOURN_SUMMARY` | `auto`: a summary at the end of a session on a terminal; or `on`, `off` |
@@ -28,12 +32,11 @@ from __future__ import annotations
 import inspect
 import logging
 import os
-import re
-from dataclasses import dataclass
-from hashlib import sha256
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from sojourn.arguments import demand_flag
 from sojourn.content import Capture, parse_capture
 from sojourn.home import Home
 from sojourn.identity import SessionId, parse_session_id
@@ -43,8 +46,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from uuid import UUID
 
-__all__ = ["Options", "Settings", "find_proxy"]
+    from sojourn.w3c import Carried, Remote
 
+__all__ = ["SESSION_VARIABLE", "Options", "Settings", "find_proxy", "own_environment"]
+
+SESSION_VARIABLE: Final = "SOJOURN_SESSION_ID"
+_CARRYING: Final = ("baggage", "traceparent", "tracestate")
 _LEAST_BYTES = 1_000_000
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"", "0", "false", "no", "off"})
@@ -57,10 +64,10 @@ class Options(LimitOptions, total=False):
     sample_rate: float | None
     capture_logs: bool | int | str | None
     redact: Callable[[str], str] | Iterable[Callable[[str], str]] | None
+    global_provider: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The settings of one client, whole and checked."""
 
     home: Home
@@ -68,6 +75,10 @@ class Settings:
     """Base URL without a trailing slash; None: whatever gateway serves the home."""
     api_key: str | None = None
     inherited_session_id: SessionId | None = None
+    user_id: str | None = None
+    """The user for whom this process was started."""
+    parent: Remote | None = None
+    """The span of the process that started this one."""
     disabled: bool = False
     capture: Capture = "full"
     summary: Literal["auto", "on", "off"] = "auto"
@@ -80,7 +91,11 @@ class Settings:
     capture_logs: int | None = None
     """The lowest level of `logging` that is recorded; None: no log lines."""
     redact: tuple[Callable[[str], str], ...] = ()
+    global_provider: bool = False
+    """Whether to set OpenTelemetry's global provider, where the program has none."""
     limits: Limits | None = None
+    prices: Path | None = None
+    """A file with prices of the user's own."""
 
     @classmethod
     def read(
@@ -99,12 +114,15 @@ class Settings:
                 f"init() knows no {', '.join(sorted(unknown))}; it knows {', '.join(sorted(Options.__annotations__))}"
             )
             raise TypeError(words)
-        inherited = inherited_session_id or environ.get("SOJOURN_SESSION_ID") or None
+        carried = _carried(environ)
+        inherited = inherited_session_id or environ.get(SESSION_VARIABLE) or (carried and carried.session_id)
         return cls(
             home=Home.find(environ),
             endpoint=_parse_endpoint(endpoint or environ.get("SOJOURN_ENDPOINT")),
-            api_key=api_key or environ.get("SOJOURN_API_KEY") or None,
+            api_key=_parse_key(api_key or environ.get("SOJOURN_API_KEY")),
             inherited_session_id=None if inherited is None else parse_session_id(inherited),
+            user_id=carried and carried.user_id,
+            parent=carried and carried.parent,
             disabled=_parse_switch("SOJOURN_DISABLED", environ.get("SOJOURN_DISABLED", "")),
             capture=parse_capture(environ.get("SOJOURN_CAPTURE_CONTENT") or "full"),
             summary=_parse_summary(environ.get("SOJOURN_SUMMARY") or "auto"),
@@ -114,18 +132,25 @@ class Settings:
             sample_rate=_parse_rate(_chosen(given.get("sample_rate"), environ.get("SOJOURN_SAMPLE_RATE"), 1.0)),
             capture_logs=_parse_level(_chosen(given.get("capture_logs"), environ.get("SOJOURN_CAPTURE_LOGS"), "off")),
             redact=_parse_redactors(given.get("redact")),
+            global_provider=_parse_flag("global_provider", given.get("global_provider")),
             limits=parse_limits(
                 max_cost=given.get("max_cost"),
                 max_tokens=given.get("max_tokens"),
                 max_calls=given.get("max_calls"),
                 on_limit=given.get("on_limit"),
             ),
+            prices=_path(prices) if (prices := environ.get("SOJOURN_PRICES")) else None,
         )
 
     @property
     def key_fingerprint(self) -> str | None:
         """What the journal may tell of the key."""
-        return None if self.api_key is None else sha256(self.api_key.encode()).hexdigest()[:16]
+        if self.api_key is None:
+            return None
+        # Costs some milliseconds, and most programs have no key.
+        from hashlib import sha256
+
+        return sha256(self.api_key.encode()).hexdigest()[:16]
 
 
 def find_proxy(url: str) -> str | None:
@@ -140,9 +165,28 @@ def find_proxy(url: str) -> str | None:
     return proxies.get(parts.scheme) or proxies.get("all")
 
 
+def own_environment() -> dict[str, str]:
+    """A copy of this process's environment."""
+    return dict(os.environ)
+
+
+def _carried(environ: Mapping[str, str]) -> Carried | None:
+    # The names are those that OpenTelemetry gives to environments; some tools write them as headers are written.
+    told = [environ.get(name.upper()) or environ.get(name, "") for name in _CARRYING]
+    if not any(told):
+        return None
+    # Costs two milliseconds, and most programs are started by nobody who speaks of it.
+    from sojourn.w3c import parsed
+
+    return parsed(*told)
+
+
 def _parse_bytes(name: str, given: str) -> int:
-    matched = re.fullmatch(r"(\d+)\s*([kmg]?)b?", given.strip().lower())
-    found = int(matched[1]) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[matched[2]] if matched else 0
+    # By hand: a regular expression costs a millisecond to make, at the start of every program.
+    text = given.strip().lower().removesuffix("b")
+    number = text.rstrip("kmg").rstrip()
+    unit = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}.get(text[len(number) :].lstrip())
+    found = int(number) * unit if unit is not None and number.isascii() and number.isdigit() else 0
     if found < _LEAST_BYTES:
         raise ValueError(f"{name} is {given!r}; it must be a size like 500MB, of at least 1MB")
     return found
@@ -154,10 +198,28 @@ def _parse_endpoint(given: str | None) -> str | None:
     url = given.strip().rstrip("/")
     # Some exporters' settings name the path as well; ours takes the base, and means the same.
     url = url.removesuffix("/v1/traces")
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"endpoint is {given!r}; it must be a base URL like http://127.0.0.1:9418")
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is none
+        known = False
+    else:
+        if known and "@" in parts.netloc:
+            # Not quoted, since it is a secret.
+            raise ValueError("endpoint holds a user name or password, which nobody is sent; give the key as api_key")
+    if not known:
+        told = repr(given) if "@" not in given else "not understood"
+        raise ValueError(f"endpoint is {told}; it must be a base URL like http://127.0.0.1:9418")
     return url
+
+
+def _parse_key(given: str | None) -> str | None:
+    # Files that hold a key end with a line feed.
+    key = (given or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        # Not quoted, since it is a secret.
+        raise ValueError("api_key holds characters that no key has: line feeds within it, or others than ASCII")
+    return key or None
 
 
 def _chosen(argument: object, variable: str | None, default: object) -> object:
@@ -228,6 +290,19 @@ def _parse_redactors(
         if not callable(function) or inspect.iscoroutinefunction(function):
             raise TypeError(f"redact must be functions that take a text and return a text, not {function!r}")
     return functions
+
+
+def _path(given: str) -> Path:
+    path = Path(given)
+    try:
+        return path.expanduser().absolute()
+    except (OSError, RuntimeError):  # a home that nobody knows, a folder that is gone: then there is no such file
+        return path
+
+
+def _parse_flag(name: str, given: bool | None) -> bool:
+    demand_flag(name, given)
+    return bool(given)
 
 
 def _parse_switch(name: str, given: str) -> bool:

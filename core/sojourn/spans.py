@@ -5,15 +5,19 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, cast, overload
 
 from sojourn import current, semconv
+from sojourn.arguments import demand_facts, demand_flag, demand_function, demand_id, demand_text, is_mapping
 from sojourn.client import get_client
+from sojourn.content import as_text, utf8
+from sojourn.facts import stamped
 from sojourn.scope import Scope
-from sojourn.steps import SHAPES, SpanContext, open_step, stamped
+from sojourn.steps import SHAPES, SpanContext, open_step
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
+    from uuid import UUID
 
     from sojourn.current import Stamp
 
@@ -102,6 +106,7 @@ def span(
     With a function: calls it with the arguments that follow, inside the span, when awaited. Without one: a context
     manager, for `with` and `async with` alike.
     """
+    demand_function("span's function", function)
     if function is None:
         if args or kwargs:
             raise TypeError("span takes arguments only for a function: span(options, function, *args, **kwargs)")
@@ -151,8 +156,13 @@ def observe(
     """
     from sojourn.decorated import Recipe, recorded
 
+    demand_text("name", name)
+    demand_flag("capture_input", capture_input)
+    demand_flag("capture_output", capture_output)
+    demand_function("process_inputs", process_inputs)
+    demand_function("process_outputs", process_outputs)
     recipe = Recipe(
-        _SHAPE_OF[SpanKind(kind)],
+        _SHAPE_OF[_kind(kind)],
         name,
         capture_input=capture_input,
         capture_output=capture_output,
@@ -161,6 +171,8 @@ def observe(
     )
 
     def decorate(function: Any) -> Any:
+        if not callable(function) and not isinstance(function, staticmethod | classmethod):
+            raise TypeError(f"observe was put on {type(function).__name__}, which is neither a function nor a class")
         return recorded(function, recipe)
 
     return decorate if given is None else decorate(given)
@@ -169,9 +181,9 @@ def observe(
 @contextmanager
 def with_agentmark(
     *,
-    session_id: str | None = None,
+    session_id: str | UUID | None = None,
     session_name: str | None = None,
-    user_id: str | None = None,
+    user_id: str | UUID | None = None,
     trace_name: str | None = None,
     tags: Iterable[Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -181,14 +193,17 @@ def with_agentmark(
     Scopes inside one another merge, the inner wins; None and empty lists leave what is around. Spans that
     instrumentors start are told as well.
     """
+    demand_text("trace_name", trace_name)
+    demand_facts("metadata", metadata)
+    labels = _labels(tags)
     facts = _belonging(session_id, session_name, user_id)
     if trace_name is not None:
-        facts[semconv.TRACE_NAME] = str(trace_name)
-    if tags:
-        facts[semconv.TAGS] = tuple(map(str, tags))
+        facts[semconv.TRACE_NAME] = stamped(trace_name)
+    if labels:
+        facts[semconv.TAGS] = labels
     for key, value in (metadata or {}).items():
         if value is not None:
-            facts[semconv.METADATA_PREFIX + str(key)] = stamped(value)
+            facts[semconv.METADATA_PREFIX + utf8(key)] = stamped(value)
     scope = Scope(stamps={**current.stamps(), **facts})
     before = scope.activate()
     try:
@@ -202,20 +217,26 @@ def _opened(options: SpanOptions | str) -> SpanContext:
         return open_step(SHAPES[""], options)
     if not isinstance(options, SpanOptions):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
         raise TypeError(f"span takes a name or SpanOptions, not {type(options).__name__}")
+    if options.name is None:  # pyright: ignore[reportUnnecessaryComparison]  # callers may be untyped
+        raise TypeError("SpanOptions.name must be text, not None")
+    for name in SpanOptions.__annotations__:
+        if name not in {"metadata", "session_id"}:
+            demand_text(f"SpanOptions.{name}", getattr(options, name))
+    demand_facts("SpanOptions.metadata", options.metadata)
     facts: dict[str, Stamp] = {}
     for key, value in (options.metadata or {}).items():
-        facts[semconv.METADATA_PREFIX + key] = stamped(value)
+        facts[semconv.METADATA_PREFIX + utf8(key)] = stamped(value)
     if options.prompt_name is not None:
-        facts[semconv.PROMPT_NAME] = options.prompt_name
+        facts[semconv.PROMPT_NAME] = stamped(options.prompt_name)
     if options.prompt_path is not None:
-        facts[semconv.PROMPT_PATH] = options.prompt_path
+        facts[semconv.PROMPT_PATH] = stamped(options.prompt_path)
     for name in _DATASET:
         told = getattr(options, name)
         if told is not None and name in _DATASET_CONTENT:
             client = get_client()
             told = None if client is None else client.policy.render_text(told)
         if told is not None:
-            facts[semconv.DATASET_PREFIX + name.removeprefix("dataset_")] = told
+            facts[semconv.DATASET_PREFIX + name.removeprefix("dataset_")] = stamped(told)
     stamps = _belonging(options.session_id, options.session_name, options.user_id)
     return open_step(SHAPES[""], options.name, facts, stamps=stamps)
 
@@ -228,12 +249,33 @@ async def _called(
         return SpanResult(result, context.trace_id)
 
 
-def _belonging(session_id: str | None, session_name: str | None, user_id: str | None) -> dict[str, Stamp]:
+def _kind(given: SpanKind | str) -> SpanKind:
+    try:
+        return SpanKind(given)
+    except ValueError:
+        raise ValueError(f"kind is {given!r}; it must be one of {', '.join(kind.value for kind in SpanKind)}") from None
+
+
+def _labels(tags: object) -> tuple[str, ...]:
+    """Tags of a scope, which AgentMark takes as any values."""
+    if tags is None:
+        return ()
+    if isinstance(tags, str):
+        return (utf8(tags),)
+    if is_mapping(tags) or not hasattr(type(tags), "__iter__"):
+        raise TypeError(f"tags must be several values, not {type(tags).__name__}")
+    return tuple(utf8(as_text(tag)) for tag in cast("Iterable[object]", tags))
+
+
+def _belonging(session_id: str | UUID | None, session_name: str | None, user_id: str | UUID | None) -> dict[str, Stamp]:
+    demand_id("session_id", session_id)
+    demand_id("user_id", user_id)
+    demand_text("session_name", session_name)
     facts: dict[str, Stamp] = {}
     if session_id is not None:
-        facts[semconv.SESSION_ID] = str(session_id)
+        facts[semconv.SESSION_ID] = stamped(str(session_id))
     if user_id is not None:
-        facts[semconv.USER_ID] = str(user_id)
+        facts[semconv.USER_ID] = stamped(str(user_id))
     if session_name is not None:
         client = get_client()
         named = facts.get(semconv.SESSION_ID) or (None if client is None else client.current_session_id())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self, TypeGuard
 
-from sojourn import current, semconv
+from sojourn import current, frameworks, semconv
+from sojourn.arguments import demand_facts
 from sojourn.client import get_client
-from sojourn.content import ContentPolicy
-from sojourn.endstate import EndState
+from sojourn.content import ContentPolicy, utf8
+from sojourn.endstate import EndState, is_success
+from sojourn.facts import stamped
 from sojourn.faults import contained
 from sojourn.scope import Scope
 
@@ -20,16 +23,18 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from sojourn.client import Client
-    from sojourn.current import Stamp
-    from sojourn.scope import Before
+    from sojourn.current import Before, Stamp
     from sojourn.session import Session
 
-__all__ = ["SHAPES", "Shape", "SpanContext", "current_root", "open_step", "stamped"]
+__all__ = ["SHAPES", "Shape", "SpanContext", "current_root", "open_step"]
 
 MAX_ITEMS: Final = 10_000
 """Items of a generator that are kept for its output; what is beyond is counted."""
+MAX_HELD_BYTES: Final = 4_000_000
+"""What those items may take, as far as they tell: the program may want to be rid of each before the next."""
 
 
+_LEAST_BYTES: Final = 64
 _ROOT: Final = "sojourn-root"
 
 
@@ -65,7 +70,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
     "chain": _kind("chain"),
     "embedding": _operation(semconv.EMBEDDINGS),
     "endpoint": _kind("endpoint"),
-    "guardrail": _kind("guardrail"),
+    "guardrail": Shape({semconv.KIND: "guardrail"}, named=semconv.GUARDRAIL_NAME),
     "model": _operation(semconv.CHAT),
     "operation": _kind("operation"),
     "retrieval": _operation(semconv.RETRIEVAL),
@@ -97,6 +102,7 @@ class SpanContext:
         self._entered: list[Before] = []
         self._items: list[object] = []
         self._more = 0
+        self._held = 0
         self._ended = client is None
         self.pid = os.getpid()
         context = span.get_span_context()
@@ -113,6 +119,11 @@ class SpanContext:
         return f"{self.ids[1]:016x}"
 
     @property
+    def otel_span(self) -> Span:
+        """The step as OpenTelemetry's span."""
+        return self._span
+
+    @property
     def session_id(self) -> str | None:
         """The session that it belongs to, if it has one."""
         told: Mapping[str, Any] | None = getattr(self._span, "attributes", None)
@@ -124,16 +135,15 @@ class SpanContext:
         """Whether the step is over; what is said of it then is lost."""
         return self._ended
 
-    def set_attribute(self, key: str, value: Stamp) -> None:
-        """Record a fact under a name of the program's own."""
-        self._span.set_attribute(key, value)
+    def set_attribute(self, key: str, value: object) -> None:
+        """Record a fact under a name of the program's own; what is no plain value is written as JSON."""
+        _demand_name("set_attribute's key", key)
+        self._span.set_attribute(utf8(key), self._fact(value))
 
     def set_metadata(self, key: str, value: object) -> None:
         """Record a fact under `sojourn.metadata.`; what is no plain value is written as JSON."""
-        fact = stamped(value)
-        if self._client is not None and isinstance(fact, str):
-            fact = self._client.policy.redact(fact)
-        self._span.set_attribute(semconv.METADATA_PREFIX + key, fact)
+        _demand_name("set_metadata's key", key)
+        self._span.set_attribute(semconv.METADATA_PREFIX + utf8(key), self._fact(value))
 
     def set_input(self, value: Any) -> None:
         """Record what the step took in, if content is recorded at all."""
@@ -143,12 +153,16 @@ class SpanContext:
         """Record what the step gave back, if content is recorded at all."""
         self._content(self._shape.output, value)
 
-    def add_event(self, name: str, attributes: Mapping[str, Stamp] | None = None) -> None:
+    def add_event(self, name: str, attributes: Mapping[str, object] | None = None) -> None:
         """Record that something happened during the step."""
-        self._span.add_event(name, attributes or {})
+        _demand_name("add_event's name", name)
+        demand_facts("add_event's attributes", attributes)
+        self._span.add_event(utf8(name), {utf8(key): self._fact(value) for key, value in (attributes or {}).items()})
 
     def span(self, name: str, metadata: Mapping[str, object] | None = None) -> SpanContext:
         """A step inside this one, for `with` and `async with`."""
+        _demand_name("span's name", name)
+        demand_facts("span's metadata", metadata)
         before = self.scope.activate()
         try:
             child = open_step(SHAPES[""], name)
@@ -165,10 +179,10 @@ class SpanContext:
         self._ended = True
         if self._client is not None:
             self._client.steps.release(self)
-        try:
-            with contained("steps.end"):
-                self._close(error, state)
-        finally:
+        with contained("steps.end"):
+            self._close(error, state)
+        # Processors that the program has put on our provider run in it.
+        with contained("steps.end"):
             self._span.end()
 
     # --- what runs inside it: `driving.Run` -----------------------------------------------------------------------
@@ -184,7 +198,8 @@ class SpanContext:
     def yielded(self, item: object) -> None:
         """Keep an item that the step's generator gave."""
         if self._client is not None and self._client.policy.wants:
-            if len(self._items) < MAX_ITEMS:
+            self._held += _bytes_of(item)
+            if len(self._items) < MAX_ITEMS and self._held <= MAX_HELD_BYTES:
                 self._items.append(item)
             else:
                 self._more += 1
@@ -193,7 +208,8 @@ class SpanContext:
         """What a generator gave in all: texts joined, anything else as a list."""
         if self._more:
             return [*self._items, f"[{self._more} more]"]
-        texts = [item for item in self._items if isinstance(item, str)]
+        # By their types: an object of the program's own may fail when it is asked for its class.
+        texts = [str.__str__(item) for item in self._items if _is_text(item)]
         return "".join(texts) if self._items and len(texts) == len(self._items) else self._items
 
     def returned(self, value: object) -> None:
@@ -230,6 +246,10 @@ class SpanContext:
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
+    def _fact(self, value: object) -> Stamp:
+        fact = stamped(value)
+        return fact if self._client is None else self._client.policy.redact_fact(fact)
+
     def _content(self, key: str, value: Any) -> None:
         if self._client is None or not self._client.policy.wants:
             return
@@ -241,11 +261,11 @@ class SpanContext:
         from opentelemetry.trace import Status, StatusCode
 
         if self._shape is SHAPES["trace"]:
-            state = state or (EndState.SUCCESS if error is None else EndState.FAIL)
+            state = state or (EndState.SUCCESS if error is None or is_success(error) else EndState.FAIL)
             self._span.set_attribute(semconv.TRACE_END_STATE, str(state))
         if isinstance(error, GeneratorExit):
             self._span.set_attribute(semconv.ABANDONED, True)
-        elif error is not None and not _asked_for(error):
+        elif error is not None and not is_success(error):
             policy = self._client.policy if self._client is not None else ContentPolicy("off")
             said = policy.message(error)
             facts = {semconv.EXCEPTION_TYPE: _type_of(error)}
@@ -287,20 +307,16 @@ def open_step(
         attributes[semconv.SESSION_ID] = str.__str__(session.session_id)
         if semconv.SESSION_ID in current.stamps():
             inside = {**(inside or current.stamps()), semconv.SESSION_ID: attributes[semconv.SESSION_ID]}
-    around = otel_context.get_current()
+    around = frameworks.context() or otel_context.get_current()
     links: list[trace.Link] = []
     if root:
-        outer = trace.get_current_span().get_span_context()
-        if outer.is_valid:
-            links.append(trace.Link(outer))
-            around = trace.set_span_in_context(trace.INVALID_SPAN, around)
-    redact = client.policy.redact
+        from sojourn.parentage import beginning
+
+        around, links = beginning(client.provider)
     if client.policy.redactors:
-        name = redact(name)
-        attributes = {
-            key: redact(fact) if isinstance(fact, str) and key.startswith(semconv.METADATA_PREFIX) else fact
-            for key, fact in attributes.items()
-        }
+        name = client.policy.redact(name)
+        attributes = {**client.policy.redact_facts(attributes), **shape.attributes}
+    name = utf8(name)
     if shape.named is not None:
         attributes[shape.named] = name
     span = client.tracer.start_span(shape.span_name(name), around, attributes=attributes, links=links)
@@ -311,6 +327,15 @@ def open_step(
     return step
 
 
+def _demand_name(what: str, given: object) -> None:
+    if not _is_text(given):
+        raise TypeError(f"{what} must be text, not {type(given).__name__}")
+
+
+def _is_text(given: object) -> TypeGuard[str]:
+    return issubclass(type(given), str)
+
+
 def current_root() -> SpanContext | None:
     """The root of the trace by hand that the calling code belongs to, while it is open."""
     from opentelemetry import context as otel_context
@@ -319,19 +344,9 @@ def current_root() -> SpanContext | None:
     return root if isinstance(root, SpanContext) and not root.ended else None
 
 
-def stamped(value: object) -> Stamp:
-    """A value as an attribute takes it: plain ones as they are, several texts as several, all else as JSON."""
-    if isinstance(value, str | bool | int | float):
-        return value
-    if _is_list(value) and all(isinstance(item, str) for item in value):
-        return tuple(map(str, value))
-    import json
-
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-
-
-def _is_list(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:
-    return isinstance(value, list | tuple)
+def _bytes_of(item: object) -> int:
+    # Of the program's own classes, whose `__sizeof__` may be anything, only the plain size of an object.
+    return sys.getsizeof(item) if type(item) in {str, bytes, bytearray, memoryview} else _LEAST_BYTES
 
 
 def _type_of(error: BaseException) -> str:
@@ -339,8 +354,3 @@ def _type_of(error: BaseException) -> str:
     # asyncio.exceptions.CancelledError is known to everyone by its public name.
     module = kind.__module__.removesuffix(".exceptions") if kind.__module__ == "asyncio.exceptions" else kind.__module__
     return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
-
-
-def _asked_for(error: BaseException) -> bool:
-    # Leaving with status 0 is a way to be done.
-    return isinstance(error, SystemExit) and error.code in {None, 0}

@@ -39,9 +39,13 @@ class Answer:
 class Target:
     """One kept-alive connection to a base URL. Used by one thread."""
 
-    def __init__(self, url: str, api_key: str | None, proxy: str | None = None) -> None:
-        """Speak to `url`, through `proxy` if there is one. Raises OSError for a proxy of a kind that we do not know."""
+    def __init__(self, url: str, api_key: str | None, proxy: str | None = None, *, most: int = 65536) -> None:
+        """Speak to `url`, through `proxy` if there is one, and read at most `most` bytes of an answer.
+
+        Raises OSError for a proxy of a kind that we do not know.
+        """
         self.url = url
+        self._most = most
         self._headers = {"Content-Type": "application/x-protobuf", "User-Agent": "sojourn"}
         if api_key is not None:
             self._headers["Authorization"] = f"Bearer {api_key}"
@@ -60,6 +64,18 @@ class Target:
                 return answer
             self._compress = False
         return self._ask("POST", path, body, {})
+
+    def ask(self, path: str) -> Answer:
+        """Ask for what is at a path. Raises OSError."""
+        return self._ask("GET", path, None, {"Accept": "application/json"})
+
+    def tell(self, path: str, body: bytes) -> Answer:
+        """Send JSON, once: nothing says that it may be sent again. Raises OSError."""
+        return self._exchange("POST", path, body, {"Content-Type": "application/json"})
+
+    def get(self, path: str) -> Answer:
+        """Ask for something. Raises OSError as `post` does."""
+        return self._ask("GET", path, None, {})
 
     def is_ours(self) -> bool:
         """Whether a sojourn gateway answers here; asked once. Raises OSError."""
@@ -95,7 +111,7 @@ class Target:
         try:
             self._connection.request(method, asked, body, told)
             response = self._connection.getresponse()
-            text = response.read(65536).decode("utf-8", "replace")
+            text = response.read(self._most).decode("utf-8", "replace")
         except ssl.SSLCertVerificationError as fault:
             raise OSError(f"its certificate is not trusted: {fault.verify_message}") from fault
         except ssl.SSLError as fault:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Self, TypeGuard
+from typing import TYPE_CHECKING, Final, Self
 
 from sojourn import semconv
+from sojourn.arguments import demand_facts, demand_text, is_mapping, parse_tags
 from sojourn.client import get_client, open_client
+from sojourn.content import utf8
 from sojourn.endstate import EndState, parse_end_state
+from sojourn.facts import stamped
 from sojourn.settings import Settings
-from sojourn.steps import SHAPES, current_root, open_step, stamped
+from sojourn.steps import SHAPES, current_root, open_step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
-    from sojourn.current import Stamp
-    from sojourn.scope import Before
+    from opentelemetry.trace import Span
+
+    from sojourn.current import Before, Stamp
     from sojourn.steps import SpanContext
 
 __all__ = [
@@ -70,6 +73,11 @@ class TraceContext:
         return self.step.span_id
 
     @property
+    def span(self) -> Span:
+        """The root as OpenTelemetry's span."""
+        return self.step.otel_span
+
+    @property
     def session_id(self) -> str | None:
         """The session that it was started in, if there was one."""
         return self.step.session_id
@@ -79,7 +87,7 @@ class TraceContext:
         """Whether nobody has ended it."""
         return not self.step.ended
 
-    def set_attribute(self, key: str, value: Stamp) -> None:
+    def set_attribute(self, key: str, value: object) -> None:
         """Record a fact under a name of the program's own."""
         self.step.set_attribute(key, value)
 
@@ -122,16 +130,22 @@ def start_trace(
 ) -> TraceContext:
     """Start a trace in the current session; it is the current one of this thread or task until it ends.
 
-    `tags` are labels, or facts by name. Begins to record, with default settings, when `init` was not called.
+    `tags` are labels, or facts by name. Begins to record, with default settings, when `init` was not called: in the
+    session that the environment names, if it names one, else in none.
     """
-    client = get_client() or open_client(Settings.read())
+    _demand_text("trace_name", trace_name)
     facts: dict[str, Stamp] = {}
-    if isinstance(tags, str):
-        facts[semconv.TAGS] = (tags,)
-    elif _is_facts(tags):
-        facts |= {semconv.METADATA_PREFIX + str(key): stamped(value) for key, value in tags.items()}
-    elif tags is not None:
-        facts[semconv.TAGS] = tuple(map(str, tags))
+    if is_mapping(tags):
+        demand_facts("tags", tags)
+        facts |= {semconv.METADATA_PREFIX + utf8(key): stamped(value) for key, value in tags.items()}
+    elif labels := parse_tags(tags):
+        facts[semconv.TAGS] = tuple(map(utf8, labels))
+    client = get_client()
+    if client is None:
+        client = open_client(Settings.read())
+        inherited = client.settings.inherited_session_id
+        if inherited is not None:
+            client.start_session(client.configuration.tags(None), inherited)
     step = open_step(SHAPES["trace"], trace_name, facts, root=True)
     trace = TraceContext(step, _current())
     if not client.settings.disabled:
@@ -145,6 +159,11 @@ def end_trace(trace_context: TraceContext | None = None, end_state: EndState | s
     Raises ValueError for a state that is none; then nothing is ended.
     """
     state = parse_end_state(end_state)
+    if trace_context is not None and not isinstance(trace_context, TraceContext):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+        raise TypeError(
+            f"end_trace takes what start_trace gave, and then the state, not {type(trace_context).__name__}; "
+            "without a trace the state is given as end_state='Success'"
+        )
     if trace_context is not None:
         trace_context.end(state=state)
         return
@@ -159,6 +178,8 @@ def update_trace_metadata(metadata: Mapping[str, object], prefix: str = "trace.m
 
     A `prefix` of the program's own stands before each name.
     """
+    demand_facts("metadata", metadata)
+    _demand_text("prefix", prefix)
     before = "" if prefix == "trace.metadata" else f"{prefix}."
     step = root_step()
     if step is None:
@@ -179,11 +200,14 @@ def root_step() -> SpanContext | None:
 
 
 def _current() -> TraceContext | None:
-    root = root_step()
+    # Of this context only: what is put back at the end must not come from another request.
+    root = current_root()
     client = get_client()
     held = [] if client is None else client.steps.open()
     return next((trace for trace in held if isinstance(trace, TraceContext) and trace.step is root), None)
 
 
-def _is_facts(tags: Any) -> TypeGuard[Mapping[str, object]]:
-    return isinstance(tags, Mapping)
+def _demand_text(name: str, given: object) -> None:
+    if given is None:
+        raise TypeError(f"{name} must be text, not None")
+    demand_text(name, given)

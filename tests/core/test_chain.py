@@ -11,7 +11,6 @@ import struct
 import subprocess
 import sys
 import zlib
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,7 +125,7 @@ def test_over_the_limit_the_oldest_of_its_own_go_and_are_counted(tmp_path: Path)
 
 
 def orphan(folder: Path, created_ns: int, *payloads: bytes, acknowledge: bool = False) -> Path:
-    dead = Journal(folder, replace(identify(1, "h", "http://127.0.0.1:9", "00ff"), created_ns=created_ns))
+    dead = Journal(folder, identify(1, "h", "http://127.0.0.1:9", "00ff")._replace(created_ns=created_ns))
     for payload in payloads:
         dead.append(Kind.TRACES, payload)
     if acknowledge:
@@ -138,7 +137,7 @@ def orphan(folder: Path, created_ns: int, *payloads: bytes, acknowledge: bool = 
 def test_over_the_limit_what_was_delivered_goes_first_then_the_oldest_of_the_dead_and_never_what_lives(
     tmp_path: Path,
 ) -> None:
-    living = Journal(tmp_path, replace(identify(1, "h", None, None), created_ns=1))
+    living = Journal(tmp_path, identify(1, "h", None, None)._replace(created_ns=1))
     living.append(Kind.TRACES, b"living" + BODY)
     oldest = orphan(tmp_path, 10**15, b"oldest" + BODY * 2)
     younger = orphan(tmp_path, 2 * 10**15, b"younger" + BODY * 2)
@@ -247,7 +246,7 @@ chain.close(remove=False)
 
 def test_two_processes_that_start_in_the_same_millisecond_have_a_file_each(tmp_path: Path) -> None:
     one = identify(os.getpid(), "h", None, None)
-    other = replace(identify(os.getpid(), "h", None, None), created_ns=one.created_ns)
+    other = identify(os.getpid(), "h", None, None)._replace(created_ns=one.created_ns)
     files = [Journal(tmp_path, one), Journal(tmp_path, other)]
     for number, file in enumerate(files):
         file.append(Kind.TRACES, b"%d" % number)
@@ -272,7 +271,7 @@ def test_the_files_of_a_chain_sort_by_number_whatever_the_clock_does(tmp_path: P
 @pytest.mark.parametrize("newer", [False, True])
 def test_journals_of_older_and_newer_releases_are_read(tmp_path: Path, newer: bool) -> None:
     header = identify(1, "h", None, None)
-    told = asdict(header)
+    told = header._asdict()
     if newer:
         told["invented_later"] = {"a": 1}
     else:

@@ -95,6 +95,16 @@ def test_a_redactor_that_returns_no_text_costs_its_text_only(answer: Any) -> Non
     assert faults.counted()["redact"] == before + 1
 
 
+def test_what_a_redactor_returns_is_plain_text_that_can_be_sent() -> None:
+    """One that cuts in the middle of an emoji's two halves, and one that marks its words by a class of its own."""
+
+    class Marked(str):
+        __slots__ = ()
+
+    told = ContentPolicy(redactors=(lambda text: Marked(text + "\ud83d"),)).redact("name")
+    assert (type(told), told) == (str, "name?")
+
+
 def test_a_redactor_that_raises_costs_its_text_only_and_is_not_quoted(caplog: pytest.LogCaptureFixture) -> None:
     def broken(text: str) -> str:
         raise ValueError(text)

@@ -11,6 +11,9 @@ import pytest
 
 import sojourn
 from sojourn import journal
+from sojourn.content import ContentPolicy
+from sojourn.foreign import screen
+from sojourn.testing import captured
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,3 +106,27 @@ def test_spans_of_other_instrumentations_pass_the_same_gate(home: Path, capture:
     assert CANARY.encode() not in told
     for kept in (b"m-1", b"gen_ai.usage.input_tokens", b"gen_ai.prompt.0.role", b"user"):
         assert kept in told
+
+
+def test_what_scopes_and_steps_are_told_passes_the_redactors() -> None:
+    with captured() as seen:
+        session = sojourn.init(redact=[mask])
+        with (
+            sojourn.with_agentmark(metadata={"k": CANARY}, user_id=CANARY, tags=[CANARY], trace_name=CANARY),
+            sojourn.span(sojourn.SpanOptions(CANARY, metadata={"m": CANARY}, prompt_name=CANARY)) as step,
+        ):
+            step.set_attribute("mine", CANARY)
+            step.add_event("happened", {"x": [CANARY]})
+            sojourn.record(sojourn.ActionEvent("by hand"))
+        assert all(span.session_id == session.session_id for span in seen.spans)
+        assert CANARY not in str(seen.spans)
+        assert "***" in str(seen.span("by hand").attributes)
+
+
+@pytest.mark.parametrize(
+    "key", ["all_messages_events", "final_result", "tool_arguments", "gcp.vertex.agent.llm_request"]
+)
+def test_what_frameworks_call_content_in_words_of_their_own_is_content(key: str) -> None:
+    facts = {"gen_ai.operation.name": "chat", key: CANARY}
+    assert screen(ContentPolicy("off"), facts) == {"gen_ai.operation.name": "chat"}
+    assert screen(ContentPolicy(redactors=(mask,)), facts)[key] == "***"

@@ -390,7 +390,9 @@ def test_a_program_of_the_trace_era_runs_unchanged(home: Path) -> None:
                                     {
                                         semconv.KIND: "guardrail",
                                         semconv.AGENT_NAME: "Writer",
+                                        semconv.GUARDRAIL_NAME: "check",
                                         semconv.GUARDRAIL_SPEC: "input",
+                                        semconv.GUARDRAIL_PASSED: True,
                                         semconv.INPUT: '{"text":"tea"}',
                                         semconv.OUTPUT: "true",
                                     },

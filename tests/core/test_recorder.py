@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
@@ -12,6 +13,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 import sojourn
 from sojourn import faults, journal, recorder, semconv
 from sojourn.client import get_client
+from tests.core.collector import Collector
 from tests.core.journalled import plain, read_home
 from tests.waiting import until
 
@@ -180,3 +182,31 @@ def test_a_journal_tells_of_a_session_before_it_tells_of_its_spans(home: Path) -
     first, *rest = journal.read(path)[1]
     assert first.kind is journal.Kind.LOGS
     assert journal.Kind.TRACES in {frame.kind for frame in rest}
+
+
+def test_a_flush_that_could_not_write_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "PATIENCE_S", 0.1)
+    has_begun, may_end = threading.Event(), threading.Event()
+    with Collector() as collector:
+        sojourn.init(endpoint=collector.url)
+        until(lambda: sojourn.flush(120))
+        # A disk that takes its time, without one.
+        writes: Any = vars(vars(get_client())["_recorder"])["_lock"]  # pyright: ignore[reportUnknownVariableType]  # of `vars`
+
+        def write() -> None:
+            with writes:
+                has_begun.set()
+                may_end.wait(120)
+
+        writing = threading.Thread(target=write)
+        writing.start()
+        try:
+            assert has_begun.wait(120)
+            sojourn.record(sojourn.ActionEvent(action_type="after"))
+            assert not sojourn.flush(120)
+            assert sojourn.health().faults["recorder.slow"] > 0
+        finally:
+            may_end.set()
+            writing.join()
+        until(lambda: sojourn.flush(120))
+        assert [span.name for span in collector.taken.spans] == ["after"]

@@ -30,11 +30,12 @@ def names(collector: Collector) -> list[str]:
     return [span.name for span in collector.taken.spans]
 
 
+@pytest.mark.usefixtures("patient_exit")
 def test_what_an_endpoint_took_over_is_gone_from_the_disk_after_the_end(home: Path) -> None:
     with Collector() as collector:
         sojourn.init(endpoint=collector.url, api_key="secret-key")
         record("one", "two")
-        assert sojourn.flush()
+        assert sojourn.flush(120)
         sojourn.shutdown()
 
         assert names(collector) == ["one", "two"]
@@ -62,6 +63,7 @@ def test_the_gateway_that_serves_the_home_is_found_also_when_it_comes_later(home
         until(lambda: "late" in names(collector))
 
 
+@pytest.mark.usefixtures("patient_exit")
 def test_an_endpoint_that_is_overloaded_gets_it_later_and_once(home: Path) -> None:
     answers = iter([Reply(429, {"Retry-After": "0"}), Reply(503)])
 
@@ -105,6 +107,7 @@ def test_a_batch_that_is_called_malformed_is_set_aside_and_blocks_nothing(home: 
     assert journal.paths(home / "journal") == []
 
 
+@pytest.mark.usefixtures("patient_exit")
 def test_pending_spans_go_to_a_gateway_of_ours_only() -> None:
     from sojourn.client import get_client
 
@@ -147,7 +150,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
         sojourn.init(endpoint=collector.url, api_key="another key")
         record("mine")
-        assert sojourn.flush()
+        assert sojourn.flush(120)
         assert "of the dead" not in names(collector)
         sojourn.shutdown()
 
@@ -209,7 +212,9 @@ from sojourn.home import Home
 session = sojourn.init()
 for number in range(20):
     session.record(sojourn.ActionEvent(action_type=f"step {number}"))
-time.sleep(0.3)   # what is promised is 50 ms
+# What is promised is 50 ms, on a machine that has nothing else to do.
+while sojourn.health().journalled_spans < 20:
+    time.sleep(0.01)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     done = run(program)
@@ -231,6 +236,33 @@ def test_the_summary_speaks_when_it_is_wanted_and_names_the_command_without_a_ga
 
 def test_the_summary_links_to_the_page_when_the_endpoint_holds_it_all() -> None:
     with Collector() as collector:
-        done = run(EXIT + "session.end_session('Success')", SOJOURN_SUMMARY="on", URL=collector.url)
+        # Nor may the summary give up early on a machine that is busy.
+        patient = "from sojourn import client\nclient.EXIT_PATIENCE_S = 120\n"
+        done = run(patient + EXIT + "session.end_session('Success')", SOJOURN_SUMMARY="on", URL=collector.url)
 
     assert f"see it at {collector.url}/sessions/" in done.stderr
+
+
+def test_a_journal_that_cannot_be_removed_does_not_end_all_delivery(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = "import sojourn, sys; sojourn.init(endpoint=sys.argv[1]); sojourn.record(sojourn.ActionEvent('orphan'))"
+    answer = Reply(503)
+
+    def decide(request: Request) -> Reply:
+        return answer
+
+    with Collector(decide) as collector:
+        subprocess.run([sys.executable, "-c", program, collector.url], check=True, env=os.environ)
+        [left] = journal.paths(home / "journal")
+        # What was acknowledged is remembered in a file of this name.
+        left.with_suffix(".ack").mkdir()
+        answer = Reply()
+        sojourn.init(endpoint=collector.url)
+        record("own")
+        until(lambda: "orphan" in names(collector) and not left.exists())
+
+        record("after")
+
+        until(lambda: "after" in names(collector))
+    assert "was delivered, but cannot be removed" in caplog.text

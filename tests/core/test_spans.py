@@ -132,7 +132,7 @@ async def test_grouping_scopes_of_concurrent_tasks_stay_apart(home: Path) -> Non
         ("agent", {semconv.OPERATION: "invoke_agent", semconv.AGENT_NAME: "ask"}),
         (SpanKind.RETRIEVAL, {semconv.OPERATION: "retrieval"}),
         (SpanKind.EMBEDDING, {semconv.OPERATION: "embeddings"}),
-        (SpanKind.GUARDRAIL, {semconv.KIND: "guardrail"}),
+        (SpanKind.GUARDRAIL, {semconv.KIND: "guardrail", semconv.GUARDRAIL_NAME: "ask"}),
     ],
 )
 def test_observed_functions_are_of_their_kind(home: Path, kind: SpanKind | str, facts: dict[str, Any]) -> None:

@@ -149,3 +149,23 @@ def test_pytest_is_needed_by_the_fixtures_alone() -> None:
     ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
 
     assert ran.stdout.strip() == "False"
+
+
+def test_every_id_that_a_program_meets_is_fixed() -> None:
+    """Those of agents as well, however they are made."""
+
+    def recorded() -> list[object]:
+        @sojourn.track_agent("guide")
+        class Guide:
+            agentops_agent_id = ""
+
+        with fixed_ids(7), captured() as seen:
+            session = sojourn.init()
+            agent = session.create_agent("guide")
+            event = sojourn.ActionEvent("look up", agent_id=agent)
+            session.record(event)
+            session.end_session("Success")
+            told = [session.session_id, agent, str(event.id), Guide().agentops_agent_id]
+            return [*told, [(span.trace_id, span.span_id) for span in seen.spans]]
+
+    assert recorded() == recorded()

@@ -73,11 +73,33 @@ def analytics(session: Session) -> list[object]:
     return [session.get_analytics(), sojourn.get_analytics()]
 
 
+def decisions(session: Session) -> None:
+    """What a program decides, told by module and by session; a guardrail is a decorator, and a call as well."""
+    sojourn.decision("billing", kind="escalation", matched=True, candidates=["sales", {"target": "billing"}])
+    sojourn.handoff("billing", from_="triage", task="count the boxes")
+    sojourn.state_change("cart", old=None, new=[1])
+    sojourn.response("done", format="text")
+    sojourn.guardrail("pii", spec="input", passed=False, action="block", score=1, reason="a card number")
+    session.decision(EndState.SUCCESS)
+    session.guardrail("tone", passed=True)
+
+    @sojourn.guardrail(spec="output")
+    def check(text: str) -> bool:
+        return bool(text)
+
+    assert_type(check("x"), bool)
+
+
 SURFACE: tuple[Callable[..., object], ...] = (
     sojourn.init,
     sojourn.start_session,
     sojourn.end_session,
     sojourn.record,
+    sojourn.decision,
+    sojourn.handoff,
+    sojourn.state_change,
+    sojourn.response,
+    sojourn.guardrail,
     sojourn.add_tags,
     sojourn.set_tags,
     sojourn.get_analytics,

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import random
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -101,8 +100,7 @@ def captured() -> Generator[Capture]:
         capture = Capture(home)
 
         def shelter(settings: Settings) -> Settings:
-            return replace(
-                settings,
+            return settings._replace(
                 home=home,
                 endpoint=None,
                 api_key=None,
