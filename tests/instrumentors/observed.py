@@ -12,14 +12,16 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from sojourn.content import ContentPolicy
+from sojourn_instrumentors.anthropic import INSTRUMENTOR as ANTHROPIC
 from sojourn_instrumentors.langchain import INSTRUMENTOR as LANGCHAIN
+from sojourn_instrumentors.langgraph import INSTRUMENTOR as LANGGRAPH
 from sojourn_instrumentors.openai import INSTRUMENTOR as OPENAI
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.trace.sampling import Sampler
 
-INSTRUMENTORS = (OPENAI, LANGCHAIN)
+INSTRUMENTORS = (ANTHROPIC, OPENAI, LANGCHAIN, LANGGRAPH)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Observed:
 
     def wait_for(self, count: int) -> None:
         """Spans of streams that became garbage are ended on another thread."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while len(self.exporter.get_finished_spans()) < count:
             assert time.monotonic() < deadline, f"no {count} spans: {self.roots()}"
             time.sleep(0.005)

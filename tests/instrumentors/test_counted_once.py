@@ -200,7 +200,7 @@ def test_tools_of_a_model_are_told_with_its_calls(observed: Observed, provider: 
         {
             "role": "assistant",
             "parts": [{"type": "tool_call", "name": "add", "arguments": {"a": 1}, "id": "c1"}],
-            "finish_reason": "tool_calls",
+            "finish_reason": "tool_call",
         }
     ]
 
@@ -268,3 +268,37 @@ def test_a_stream_without_usage_has_none(observed: Observed, provider: Provider)
     list(chat_openai(provider, stream_usage=False).stream("x"))
 
     assert "gen_ai.usage.input_tokens" not in observed.one().attributes
+
+
+def test_a_second_call_after_one_that_failed_bears_the_tokens_alone(observed: Observed, provider: Provider) -> None:
+    """The framework tells the same tokens once more, as its own."""
+    provider.answers = [(500, {"error": {"message": "no"}}), completion()]
+    client = provider.client()
+
+    def twice(_: Any) -> Any:
+        with pytest.raises(openai.APIError):
+            ask(client)
+        return said(ask(client))
+
+    router(twice).invoke("x")
+
+    assert observed.one().outline() == ["chat direct", "chat direct"]
+    assert observed.usage() == ONE
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_model_over_a_model_that_also_asks_by_itself_counts_both(
+    first: bool,
+    observed: Observed,
+    provider: Provider,
+) -> None:
+    client, inner = provider.client(), chat_openai(provider)
+
+    def both(messages: Any) -> Any:
+        before = ask(client) if first else ""
+        return said(before + inner.invoke(messages).text + ("" if first else ask(client)))
+
+    router(both).invoke("x")
+
+    assert observed.one().outline() == ["chat direct", "chat m-1"]
+    assert observed.usage() == (22, 14)

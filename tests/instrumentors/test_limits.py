@@ -18,6 +18,8 @@ from sojourn.tally import Tally
 from tests.core.journalled import read_home
 from tests.instrumentors.chat_models import chat_openai
 from tests.instrumentors.modes import HELLO, MODES, STREAMS, Mode, ask
+from tests.instrumentors.openai.bodies import run
+from tests.instrumentors.openai.service import Service
 from tests.instrumentors.provider import Provider, completion, pieces
 
 if TYPE_CHECKING:
@@ -48,6 +50,19 @@ async def test_a_call_beyond_the_limit_raises_before_its_request_is_sent(mode: M
     assert len(provider.requests) == 2
     assert (caught.value.limit, caught.value.maximum, caught.value.reached) == ("max_calls", 2, 2)
     assert caught.value.session_id == session.session_id
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_run_of_an_assistant_is_asked_about_before_it_begins() -> None:
+    """Its model works with the provider, and is told of by a later call: too late to refuse it."""
+    service = Service([run("queued", id="run_limited")])
+    runs = service.client().beta.threads.runs
+    sojourn.init(max_calls=1)
+    runs.create("thread_1", assistant_id="asst_1")
+
+    with pytest.raises(sojourn.LimitReached, match="max_calls=1 is reached"):
+        runs.create("thread_1", assistant_id="asst_1")
+    assert runs.retrieve("run_limited", thread_id="thread_1").status == "queued"
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -192,7 +192,7 @@ def test_a_conversation_with_tools_and_media(observed: Observed, provider: Provi
         {
             "role": "assistant",
             "parts": [{"type": "refusal", "content": "not that"}, call],
-            "finish_reason": "tool_calls",
+            "finish_reason": "tool_call",
         }
     ]
 
@@ -312,6 +312,41 @@ def test_reasoning_in_a_stream_is_kept_apart(observed: Observed, provider: Provi
     ]
 
 
+@pytest.mark.parametrize("said", ["tool_calls", "function_call"])
+def test_that_a_tool_was_called_is_told_in_the_conventions_word(
+    observed: Observed, provider: Provider, said: str
+) -> None:
+    answer = completion("")
+    answer["choices"][0]["finish_reason"] = said
+    provider.answers = [answer, [chunk({"content": "x"}, reason=said)]]
+    chat = provider.client().chat.completions
+    chat.create(model="m-1", messages=[])
+    list(chat.create(model="m-1", messages=[], stream=True))
+
+    for seen in observed.all():
+        assert seen["gen_ai.response.finish_reasons"] == ("tool_call",)
+        assert seen["gen_ai.output.messages"][0]["finish_reason"] == "tool_call"
+
+
+def test_a_piece_that_brings_words_and_more_is_read_whole(observed: Observed, provider: Provider) -> None:
+    """Some services send a call of a tool with words, and vLLM the last of its reasoning with the first of both."""
+    call = {"index": 0, "id": "c1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
+    provider.answers = [
+        [
+            chunk({"role": "assistant", "content": None, "reasoning_content": "so"}),
+            chunk({"content": "Let me", "reasoning_content": "."}),
+            chunk({"content": " add", "tool_calls": [call]}, reason="tool_calls"),
+        ]
+    ]
+    list(provider.client().chat.completions.create(model="m-1", messages=[], stream=True))
+
+    assert observed.one()["gen_ai.output.messages"][0]["parts"] == [
+        {"type": "reasoning", "content": "so."},
+        {"type": "text", "content": "Let me add"},
+        {"type": "tool_call", "name": "add", "arguments": {}, "id": "c1"},
+    ]
+
+
 def test_answers_in_parts_are_read_as_parts(observed: Observed, provider: Provider) -> None:
     """As Mistral gives its reasoning, whole and in chunks."""
     parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "Ni"}]
@@ -323,10 +358,3 @@ def test_answers_in_parts_are_read_as_parts(observed: Observed, provider: Provid
     assert [seen["gen_ai.output.messages"][0]["parts"] for seen in observed.all()] == [
         [{"type": "reasoning", "content": "hm"}, {"type": "text", "content": "Ni"}]
     ] * 2
-
-
-def test_other_endpoints_are_left_alone(observed: Observed, provider: Provider) -> None:
-    provider.answers = [{"object": "list", "data": [], "model": "e", "usage": {"prompt_tokens": 1, "total_tokens": 1}}]
-    provider.client().embeddings.create(model="e", input="x", encoding_format="float")
-
-    assert observed.all() == []

@@ -123,7 +123,10 @@ def usage_of(replies: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def finish_reasons(replies: list[dict[str, Any]]) -> tuple[str, ...]:
-    return tuple(choice["finish_reason"] for choice in _by_choice(replies) if choice.get("finish_reason"))
+    # The conventions say of one tool and of several that a `tool_call` was asked for.
+    asked = {"tool_calls": "tool_call", "function_call": "tool_call"}
+    said: list[str] = [choice["finish_reason"] for choice in _by_choice(replies) if choice.get("finish_reason")]
+    return tuple(asked.get(reason, reason) for reason in said)
 
 
 def tool_names(replies: list[dict[str, Any]]) -> list[str]:

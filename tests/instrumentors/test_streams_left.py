@@ -179,7 +179,7 @@ def test_choices_and_tool_calls_are_put_together_by_their_index(observed: Observ
     list(opened(provider, n=2))
 
     seen = observed.one()
-    assert seen["gen_ai.response.finish_reasons"] == ("tool_calls", "content_filter")
+    assert seen["gen_ai.response.finish_reasons"] == ("tool_call", "content_filter")
     assert seen["gen_ai.output.messages"] == [
         {
             "role": "assistant",
@@ -187,7 +187,7 @@ def test_choices_and_tool_calls_are_put_together_by_their_index(observed: Observ
                 {"type": "tool_call", "name": "f", "arguments": {"a": 1}, "id": "c0"},
                 {"type": "tool_call", "name": "g", "arguments": "{", "id": "c1"},
             ],
-            "finish_reason": "tool_calls",
+            "finish_reason": "tool_call",
         },
         {
             "role": "assistant",

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sojourn import semconv
+from sojourn_instrumentors._formats.finish import finish
 from sojourn_instrumentors._kit import (
     Call,
     Fields,
@@ -29,7 +31,15 @@ if TYPE_CHECKING:
 
     from sojourn_instrumentors._kit import Draft, Generation, Message, Part
 
-__all__ = ["read_chunk", "read_completion", "read_messages", "read_parameters"]
+__all__ = [
+    "read_chunk",
+    "read_completion",
+    "read_head",
+    "read_messages",
+    "read_parameters",
+    "read_stored",
+    "read_tokens",
+]
 
 _OUTPUT_TYPES = {"text": "text", "json_object": "json", "json_schema": "json"}
 
@@ -58,67 +68,99 @@ def read_parameters(body: Mapping[str, Any], gen: Generation) -> None:
 
 def read_messages(body: Mapping[str, Any], gen: Generation) -> None:
     """The conversation that is sent, and the names of the tools on offer."""
-    gen.inputs = [_sent(one) for one in as_list(body.get("messages"))]
+    inputs: list[Message] = []
+    for one in as_list(body.get("messages")):
+        # Nearly all messages, and the longest histories: for them a call each is saved.
+        if one.__class__ is dict and len(one) == 2 and (words := one.get("content")).__class__ is str and words:
+            inputs.append({"role": one.get("role") or "user", "parts": [{"type": "text", "content": words}]})
+        else:
+            inputs.append(_sent(one))
+    gen.inputs = inputs
     gen.tools = [_tool(as_dict(tool)) for tool in as_list(body.get("tools"))]
 
 
 def read_completion(reply: Any, gen: Generation) -> None:
     """A whole answer."""
     choices = getattr(reply, "choices", None) or ()
-    _read_head(reply, gen)
-    gen.finish_reasons = [choice.finish_reason for choice in choices if choice.finish_reason] or None
+    read_head(reply, gen)
+    reasons = [finish(choice.finish_reason) for choice in choices]
+    gen.finish_reasons = [reason for reason in reasons if reason] or None
+    if choices and getattr(choices[0], "logprobs", None) is not None:
+        gen.others[semconv.LOGPROBS] = True
     if gen.wants_content and choices:
-        gen.outputs = [_said(choice.message, choice.finish_reason) for choice in choices]
+        gen.outputs = [_said(choice.message, reason) for choice, reason in zip(choices, reasons, strict=True)]
+
+
+def read_stored(reply: Any, gen: Generation) -> None:
+    """An answer that was made before, and counted then."""
+    read_completion(reply, gen)
+    gen.drop_usage()
 
 
 def read_chunk(part: Any, gen: Generation) -> None:
     """One piece of a streamed answer."""
-    if gen.response_id is None or part.usage is not None:
-        _read_head(part, gen)
-    for choice in part.choices or ():
-        draft = gen.draft(choice.index or 0)
-        if choice.finish_reason:
-            draft.finish_reason = choice.finish_reason
+    # Fields straight from where they are kept: to ask a model of pydantic's for each is slow, and this runs for every
+    # piece.
+    piece: dict[str, Any] = part.__dict__
+    if gen.response_id is None or piece.get("usage") is not None:
+        read_head(part, gen)
+    for choice in piece.get("choices") or ():
+        chosen: dict[str, Any] = choice.__dict__
+        index = chosen.get("index") or 0
+        draft = gen.drafts.get(index) or gen.draft(index)
+        if reason := chosen.get("finish_reason"):
+            draft.finish_reason = finish(reason)
         if not gen.wants_content:
             continue
-        delta = choice.delta
+        delta = chosen.get("delta")
         if delta is None:
             continue
-        if delta.content:
-            if delta.content.__class__ is str:
-                draft.texts.append(delta.content)
+        told: dict[str, Any] = delta.__dict__
+        words = told.get("content")
+        if words:
+            if words.__class__ is str:
+                draft.texts.append(words)
             else:
-                _add_parts(draft, delta.content)
-            continue  # nearly all chunks; what follows comes in chunks of its own
-        if delta.tool_calls:
-            for piece in delta.tool_calls:
-                _add_call(draft.calls, piece.index or 0, piece.function, piece.id)
-        if delta.refusal:
-            draft.refusals.append(delta.refusal)
-        if delta.function_call:
-            _add_call(draft.calls, 0, delta.function_call, None)
+                _add_parts(draft, words)
+        if calls := told.get("tool_calls"):
+            for call in calls:
+                _add_call(draft.calls, call.index or 0, call.function, call.id)
+        if refused := told.get("refusal"):
+            draft.refusals.append(refused)
+        if legacy := told.get("function_call"):
+            _add_call(draft.calls, 0, legacy, None)
+        if words and not draft.reasonings:
+            continue  # nearly all chunks; where a model stops thinking some services send both in one
         extra = _extra(delta)
         if thought := _thought(extra):
             draft.reasonings.append(thought)
-        audio = getattr(delta, "audio", None) or extra.get("audio")
+        audio = told.get("audio") or extra.get("audio")
         if transcript := as_text(as_dict(audio).get("transcript") or getattr(audio, "transcript", None)):
             draft.transcripts.append(transcript)
 
 
-def _read_head(reply: Any, gen: Generation) -> None:
+def read_head(reply: Any, gen: Generation) -> None:
+    """What an answer says beside its choices; of a piece, as far as it says it."""
     gen.response_id = getattr(reply, "id", None) or gen.response_id
     gen.response_model = getattr(reply, "model", None) or gen.response_model
     gen.response_service_tier = getattr(reply, "service_tier", None) or gen.response_service_tier
     gen.fingerprint = getattr(reply, "system_fingerprint", None) or gen.fingerprint
     usage = getattr(reply, "usage", None)
-    if usage is None:
-        return
+    if usage is not None:
+        read_tokens(usage, gen)
+
+
+def read_tokens(usage: Any, gen: Generation) -> None:
+    """The tokens, as this format counts them."""
     gen.input_tokens = getattr(usage, "prompt_tokens", None)
     gen.output_tokens = getattr(usage, "completion_tokens", None)
     taken = getattr(usage, "prompt_tokens_details", None)
     if taken is not None:
         gen.cache_read_tokens = getattr(taken, "cached_tokens", None)
-        gen.cache_write_tokens = getattr(taken, "cache_write_tokens", None)
+        # Not by `getattr`: clients that do not know it yet raise inside, twice, for each answer.
+        held: dict[str, Any] = getattr(taken, "__dict__", {})
+        told = held if "cache_write_tokens" in held else _extra(taken)
+        gen.cache_write_tokens = told.get("cache_write_tokens")
         gen.audio_input_tokens = getattr(taken, "audio_tokens", None)
     given = getattr(usage, "completion_tokens_details", None)
     if given is not None:
@@ -150,8 +192,6 @@ def _add_parts(draft: Draft, content: Any) -> None:
 def _sent(sent: Any) -> Message:
     told = as_dict(sent)
     role, content = told.get("role") or "user", told.get("content")
-    if content.__class__ is str and content and len(told) == 2:  # nearly all messages, and the longest histories
-        return {"role": role, "parts": [{"type": "text", "content": content}]}
     name = as_text(told.get("name"))
     if role == "tool":
         return message(role, [tool_result(content, as_text(told.get("tool_call_id")))])
@@ -220,7 +260,8 @@ def _said(said: Any, finish_reason: str | None) -> Message:
             parts.append(tool_call(custom.name, custom.input, call.id))
         else:
             parts.append(tool_call(function.name, parse_arguments(function.arguments), call.id))
-    if legacy := getattr(said, "function_call", None):
+    # Some services send an empty one along with every answer.
+    if (legacy := getattr(said, "function_call", None)) and legacy.name:
         parts.append(tool_call(legacy.name, parse_arguments(legacy.arguments), None))
     return message(getattr(said, "role", None) or "assistant", parts, finish_reason=finish_reason)
 

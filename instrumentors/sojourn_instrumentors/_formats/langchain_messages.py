@@ -1,30 +1,33 @@
-"""LangChain's messages, documents and results, read by what they have: nothing of LangChain is imported."""
+"""LangChain's messages, documents and states, read by what they have: nothing of LangChain is imported."""
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
+from sojourn_instrumentors._formats.langchain_blocks import read_block
 from sojourn_instrumentors._kit import (
     Generation,
     as_dict,
     as_list,
     as_text,
-    blob,
     message,
+    parse_arguments,
     reasoning,
-    refusal,
     text,
     tool_call,
     tool_result,
-    uri,
 )
 
 if TYPE_CHECKING:
     from sojourn_instrumentors._kit import Message, Part
 
-__all__ = ["plain", "read_document", "read_message", "read_result", "read_sent", "read_tools"]
+__all__ = ["plain", "read_document", "read_message", "read_sent", "read_tools"]
 
 _ROLES = {"human": "user", "ai": "assistant"}
+_SCORES = ("score", "relevance_score", "similarity_score", "_score")
+_DEEPEST = 40
+"""Of what is nested deeper, or in itself, the inside is left to the content policy, which has a limit of its own."""
 
 
 def read_message(said: object) -> Message:
@@ -43,9 +46,12 @@ def read_message(said: object) -> Message:
         if content:
             parts.append(text(content))
     else:
-        parts.extend(part for block in as_list(content) if (part := _part(block)))
+        parts.extend(part for block in as_list(content) if (part := read_block(block)))
     for call in (*(told.get("tool_calls") or ()), *(told.get("invalid_tool_calls") or ())):
         parts.append(tool_call(call["name"], call["args"], call["id"]))  # noqa: PERF401  # cheaper without a frame
+    # The form before tools, of which LangChain makes no tool call; some services send an empty one along.
+    if (legacy := told["additional_kwargs"].get("function_call")) and legacy.get("name"):
+        parts.append(tool_call(legacy["name"], parse_arguments(legacy.get("arguments")), None))
     return message(role, parts, name=name)
 
 
@@ -56,7 +62,7 @@ def read_sent(sent: Any, gen: Generation) -> None:
 
 def read_tools(asked: dict[str, Any]) -> list[dict[str, Any]]:
     """The tools on offer, by name only; providers write them differently."""
-    tools = [as_dict(tool) for tool in as_list(asked.get("tools"))]
+    tools = [as_dict(tool) for tool in as_list(asked.get("tools") or asked.get("functions"))]
     return [
         {"type": "function", "name": (as_dict(tool.get("function")) or tool).get("name") or tool.get("type")}
         for tool in tools
@@ -65,17 +71,20 @@ def read_tools(asked: dict[str, Any]) -> list[dict[str, Any]]:
 
 def read_document(found: Any) -> dict[str, Any]:
     metadata = as_dict(found.metadata)
-    told = {"id": found.id or metadata.get("id"), "score": metadata.get("score"), "content": found.page_content}
+    score = next((metadata[name] for name in _SCORES if metadata.get(name) is not None), None)
+    told = {"id": found.id or metadata.get("id"), "score": score, "content": found.page_content}
     return {**{name: value for name, value in told.items() if value is not None}, "metadata": plain(metadata)}
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, depth: int = 0) -> Any:
     """Values of a program as JSON can say them, with messages and documents in the words of the conventions."""
+    if value is None or isinstance(value, str | int | float) or depth > _DEEPEST:
+        return value
     if isinstance(value, dict):
-        return {str(key): plain(inner) for key, inner in as_dict(value).items()}
+        return {str(key): plain(inner, depth + 1) for key, inner in as_dict(value).items()}
     if isinstance(value, list | tuple):
-        return [plain(inner) for inner in as_list(value)]
-    if value is None or isinstance(value, str | int | float):
+        return [plain(inner, depth + 1) for inner in as_list(value)]
+    if isinstance(value, type):
         return value
     if hasattr(value, "additional_kwargs"):
         return read_message(value)
@@ -83,70 +92,13 @@ def plain(value: Any) -> Any:
         return read_document(value)
     if callable(getattr(value, "to_messages", None)):
         return [read_message(one) for one in value.to_messages()]
+    if is_dataclass(value):
+        told = {one.name: getattr(value, one.name, None) for one in fields(value)}
+        # Nothing is compared: an array is equal to each thing in part, and then neither true nor false.
+        said = {name: one for name, one in told.items() if one is not None and (one.__class__ is not tuple or one)}
+        return {name: plain(inner, depth + 1) for name, inner in said.items()}
+    if hasattr(value, "model_fields_set"):
+        return {name: plain(inner, depth + 1) for name, inner in as_dict(vars(value)).items()}
+    if hasattr(value, "node") and hasattr(value, "arg"):  # a `Send` of LangGraph
+        return {"node": value.node, "arg": plain(value.arg, depth + 1)}
     return value
-
-
-def read_result(result: Any, gen: Generation) -> None:
-    """What a model answered, whole, or in part when `result` came with an error."""
-    answers = as_list(next(iter(as_list(getattr(result, "generations", None))), None))
-    if not answers:
-        return
-    said = getattr(answers[0], "message", None)
-    about = {
-        **as_dict(result.llm_output),
-        **as_dict(getattr(answers[0], "generation_info", None)),
-        **as_dict(getattr(said, "response_metadata", None)),
-    }
-    gen.response_model = about.get("model_name") or about.get("model")
-    response_id = about.get("id") or getattr(said, "id", None) or ""
-    # LangChain makes these up for providers that give none.
-    gen.response_id = None if response_id.startswith(("run-", "lc_run-")) else response_id or None
-    reason = as_text(about.get("finish_reason") or about.get("stop_reason") or about.get("done_reason"))
-    gen.finish_reasons = [reason] if reason else None
-    _read_usage(as_dict(getattr(said, "usage_metadata", None)) or as_dict(about.get("token_usage")), gen)
-    if gen.wants_content:
-        gen.outputs = [_answer(answer, reason) for answer in answers]
-
-
-def _read_usage(usage: dict[str, Any], gen: Generation) -> None:
-    if usage.get("total_cost") == 0:
-        return  # answered from LangChain's cache: the numbers are those of the call that filled it
-    gen.input_tokens = usage.get("input_tokens", usage.get("prompt_tokens"))
-    gen.output_tokens = usage.get("output_tokens", usage.get("completion_tokens"))
-    taken, given = as_dict(usage.get("input_token_details")), as_dict(usage.get("output_token_details"))
-    gen.cache_read_tokens, gen.cache_write_tokens = taken.get("cache_read"), taken.get("cache_creation")
-    gen.audio_input_tokens, gen.audio_output_tokens = taken.get("audio"), given.get("audio")
-    gen.reasoning_tokens = given.get("reasoning")
-
-
-def _answer(answer: Any, reason: str | None) -> Message:
-    said = getattr(answer, "message", None)
-    told = message("assistant", [text(answer.text)]) if said is None else read_message(said)
-    return {**told, "finish_reason": reason} if reason else told
-
-
-def _part(block: Any) -> Part:
-    """One block of a message's content; empty for what the message says again, and better, in its `tool_calls`."""
-    match block:
-        case str() if block:
-            return text(block)
-        case {"type": "text" | "text-plain", "text": str(words)}:
-            return text(words)
-        case {"type": "reasoning", "reasoning": str(words)} | {"type": "thinking", "thinking": str(words)}:
-            return reasoning(words)
-        case {"type": "refusal", "refusal": str(words)}:
-            return refusal(words)
-        case {"type": "image_url", "image_url": {"url": str(address)} | str(address)}:
-            return uri("image", address)
-        case {"type": "image" | "audio" | "video" | "file" as kind, "url": str(address)}:
-            return uri(_modality(kind), address)
-        case {"type": "image" | "audio" | "video" | "file" as kind, "base64": str(data)}:
-            return blob(_modality(kind), data, as_text(as_dict(block).get("mime_type")))
-        case {"type": "tool_use" | "tool_call" | "function_call" | "tool_call_chunk"}:
-            return {}
-        case _:
-            return as_dict(plain(block))
-
-
-def _modality(kind: str) -> str:
-    return "document" if kind == "file" else kind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sojourn_instrumentors._kit.messages import (
     blob,
@@ -18,7 +18,7 @@ from sojourn_instrumentors._kit.messages import (
 if TYPE_CHECKING:
     from sojourn_instrumentors._kit.messages import Message, Part
 
-__all__ = ["Call", "Draft"]
+__all__ = ["Call", "Draft", "Piece"]
 
 
 @dataclass(slots=True)
@@ -31,6 +31,25 @@ class Call:
 
 
 @dataclass(slots=True)
+class Piece:
+    """A part of a message under way, of an answer that comes as a list of parts.
+
+    Its `words` go into `where`, which is the part or something in it, under `name`.
+    """
+
+    part: Part
+    where: dict[str, Any]
+    name: str
+    words: list[str] = field(default_factory=list[str])
+
+    def settled(self) -> Part:
+        if self.words:
+            said = "".join(self.words)
+            self.where[self.name] = parse_arguments(said) if self.name == "arguments" else said
+        return self.part
+
+
+@dataclass(slots=True)
 class Draft:
     """One choice of a streamed answer; pieces are appended, and joined once at the end."""
 
@@ -40,10 +59,11 @@ class Draft:
     refusals: list[str] = field(default_factory=list[str])
     transcripts: list[str] = field(default_factory=list[str])
     calls: dict[int, Call] = field(default_factory=dict[int, Call])
+    pieces: dict[int, Piece] = field(default_factory=dict[int, Piece])
     finish_reason: str | None = None
 
     def message(self) -> Message:
-        parts: list[Part] = []
+        parts: list[Part] = [piece.settled() for piece in self.pieces.values()]
         if self.reasonings:
             parts.append(reasoning("".join(self.reasonings)))
         if self.texts:

@@ -8,10 +8,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
 
 from sojourn.faults import contained
+from sojourn_instrumentors._kit.measures import Measures
 from sojourn_instrumentors._kit.observation import Tracing
 from sojourn_instrumentors._kit.patch import MissingTarget
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
     from sojourn.content import ContentPolicy
@@ -42,12 +44,26 @@ class Instrumentor:
     library: str
     requires: str
     hooks: tuple[Hook, ...]
+    newest: str = ""
+    """The newest release that the tests ran with."""
+    surfaces: str = ""
+    """What of the library is observed, in a few words for a table of libraries."""
 
     _targets: dict[str, Target] = field(default_factory=dict[str, Target], init=False, repr=False)
     _installed: bool = field(default=False, init=False, repr=False)
 
-    def install(self, *, tracer_provider: TracerProvider, policy: ContentPolicy) -> None:
-        """Hold every place that is there. Never raises; a second call changes nothing."""
+    def install(
+        self,
+        *,
+        tracer_provider: TracerProvider,
+        policy: ContentPolicy,
+        meter_provider: MeterProvider | None = None,
+        hosted: bool = False,
+    ) -> None:
+        """Hold every place that is there. Never raises; a second call changes nothing.
+
+        Measures go to `meter_provider`, or to that of the program, if it has one. `hosted` as in `Tracing`.
+        """
         with contained(f"{self.library}.install"):
             if self._installed:
                 return
@@ -55,10 +71,12 @@ class Instrumentor:
             if unsupported:
                 self._targets = {hook.target: Target(hook.target, "unsupported", unsupported) for hook in self.hooks}
                 return
-            tracer = tracer_provider.get_tracer(f"sojourn.{self.library}", version("sojourn"))
+            scope, release = f"sojourn.{self.library}", version("sojourn")
+            tracer = tracer_provider.get_tracer(scope, release)
+            tracing = Tracing(tracer, policy, Measures(scope, release, meter_provider), hosted)
             self._installed = True
             for hook in self.hooks:
-                self._attach(hook, Tracing(tracer, policy))
+                self._attach(hook, tracing)
 
     def uninstall(self) -> None:
         """Leave the library as it was found. Never raises."""

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sojourn import frameworks
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from opentelemetry.context import Context
 
     from sojourn_instrumentors._kit.observation import Observation
 
@@ -23,11 +27,14 @@ _finders: tuple[Finder, ...] = ()
 def register(finder: Finder) -> None:
     global _finders
     _finders = (*_finders, finder)
+    frameworks.set_find(_context)
 
 
 def forget(finder: Finder) -> None:
     global _finders
     _finders = tuple(one for one in _finders if one is not finder)
+    if not _finders:
+        frameworks.set_find(None)
 
 
 def nearest() -> Observation | None:
@@ -37,3 +44,9 @@ def nearest() -> Observation | None:
         if found is not None and found.is_deepest():
             return found
     return None
+
+
+def _context() -> Context | None:
+    """For steps that the program records by hand."""
+    found = nearest()
+    return None if found is None else found.child_context()

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry import context as otel_context
+from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
-from sojourn import limits
+from sojourn import limits, semconv
 from sojourn.faults import contained
 from sojourn_instrumentors._kit import claim, parent
 from sojourn_instrumentors._kit.body import Body
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     Call = Mapping[str, Any]
 
-__all__ = ["Hook", "MissingTarget", "Patch"]
+__all__ = ["Hook", "MissingTarget", "Patch", "find"]
 
 
 class MissingTarget(Exception):
@@ -65,29 +66,32 @@ class Patch:
     route: Callable[[Call], Operation | None]
     iterator: str
     transports: tuple[str, ...]
+    apart: bool = False
+    """The library traces itself, and sends the current span's ids to the provider: it gets to see none of ours.
 
-    _installed: tuple[Any, str, Any, Any] | None = field(default=None, init=False, repr=False)
+    Unless ours are the program's own (`Tracing.hosted`): then its span of the call hangs below ours, as it would below
+    any other of the program, and whoever adds up tokens sees that both are one call.
+    """
+
+    held: tuple[Any, str, Any, Any] | None = field(default=None, init=False, repr=False)
+    """Owner, name, the function that was there, and ours in its place; None while nothing is held."""
 
     def attach(self, tracing: Tracing) -> None:
-        if self._installed is not None:
+        if self.held is not None:
             return
-        owner, name = _find(self.target)
+        owner, name = find(self.target)
         original = inspect.getattr_static(owner, name)
         wrapper = self._wrap(original, tracing)
         setattr(owner, name, wrapper)
-        self._installed = (owner, name, original, wrapper)
+        self.held = (owner, name, original, wrapper)
 
     def detach(self) -> None:
-        if self._installed is None:
+        if self.held is None:
             return
-        owner, name, original, wrapper = self._installed
-        self._installed = None
+        owner, name, original, wrapper = self.held
+        self.held = None
         if inspect.getattr_static(owner, name) is wrapper:
             setattr(owner, name, original)
-
-    def holds(self, original: Any) -> bool:
-        """Whether the wrapper over `original` is at work. One that another wrapper kept alive is not, once detached."""
-        return self._installed is not None and self._installed[2] is original
 
     def _wrap(self, original: Any, tracing: Tracing) -> Any:
         names = tuple(inspect.signature(original).parameters)
@@ -127,13 +131,23 @@ class _Watching:
 
     __slots__ = ("_before", "_mine", "_observation", "_operation", "_patch", "_record")
 
-    def __init__(self, patch: Patch, operation: Operation, record: Generation, observation: Observation | Fold) -> None:
+    def __init__(
+        self,
+        patch: Patch,
+        operation: Operation,
+        record: Generation,
+        observation: Observation | Fold,
+        before: Context,
+        *,
+        hosted: bool,
+    ) -> None:
         self._patch = patch
         self._operation = operation
         self._record = record
         self._observation = observation
-        self._before = otel_context.get_current()
-        self._mine: Context = observation.context()
+        self._before = before
+        apart = patch.apart and not hosted
+        self._mine: Context = _apart(self._before) if apart else observation.context()
         otel_context.attach(self._mine)
 
     @staticmethod
@@ -152,13 +166,17 @@ class _Watching:
         begun: _Watching | None = None
         operation: Operation | None = None
         around: Observation | None = None
-        if not patch.holds(original):
+        observation: Observation | Fold | None = None
+        held = patch.held
+        # A wrapper that another wrapper kept alive over this one is not at work any more.
+        if held is None or held[2] is not original:
             return None
         call = dict(zip(names, args, strict=False))
         call.update(kwargs)
+        here = otel_context.get_current()
         try:
             operation = patch.route(call)
-            if operation is not None and suppressed():
+            if operation is not None and suppressed(here):
                 operation = None
             around = None if operation is None else claim.claim()
         except Exception:  # the guard is built only when needed: this runs for every call
@@ -167,18 +185,29 @@ class _Watching:
         if operation is None:
             return None
         # A call that does the work of a framework's was asked about there.
-        if limits.ask is not None and (around is None or around.taken):
+        free = around is None or around.taken or not operation.folds
+        if limits.ask is not None and free and (operation.asks or operation.name in semconv.MODEL_OPERATIONS):
             limits.ask()
         try:
             record = Generation(operation=operation.name)
-            _read(operation.request, call, record)
-            observation = _observe(tracing, record, around)
-            if record.wants_content and observation.recording:
-                _read(operation.content, call, record)
+            try:  # here, not in a function for both readers: it would be two calls more
+                operation.request(call, record)
+            except Exception:
+                with contained("operation.request"):
+                    raise
+            observation = _observe(tracing, record, around, here, folds=operation.folds)
+            if record.wants_content:
+                try:
+                    operation.content(call, record)
+                except Exception:
+                    with contained("operation.content"):
+                        raise
                 if isinstance(observation, Observation):
                     observation.requested()
-            begun = _Watching(patch, operation, record, observation)
+            begun = _Watching(patch, operation, record, observation, here, hosted=tracing.hosted)
         except Exception:  # the guard is built only when needed: this runs for every call
+            if observation is not None:
+                observation.end()
             with contained("patch.begin"):
                 raise
         return begun
@@ -196,7 +225,9 @@ class _Watching:
         try:
             if not self._observation.recording:
                 self._observation.end()
-            elif not (self._as_stream(value) or self._as_response(value)):
+            elif _is_model(value.__class__, self._patch.iterator) or not (
+                self._as_stream(value) or self._as_response(value)
+            ):
                 self._operation.response(value, self._record)
                 self._observation.end()
         except Exception:  # the guard is built only when needed: this runs for every call
@@ -205,15 +236,19 @@ class _Watching:
                 raise
 
     def _as_stream(self, value: Any) -> bool:
-        inner = getattr(value, "__dict__", {}).get(self._patch.iterator)
+        place = self._patch.iterator
+        inner = getattr(value, "__dict__", {}).get(place)
+        if inner is None and hasattr(value.__class__, place):
+            inner = getattr(value, place)  # newer releases make it when it is first asked for
         if not (hasattr(inner, "__next__") or hasattr(inner, "__anext__")):
             return False
         operation, record = self._operation, self._record
         reader = watched(inner, self._observation, record, operation.chunk)
         transport = self._transport(value)
         if transport is not None:
-            watch_close(transport, self._observation, reader)
-        setattr(value, self._patch.iterator, reader)
+            self._read_headers(transport)
+            reader.unhear = watch_close(transport, self._observation, reader)
+        setattr(value, place, reader)
         return True
 
     def _as_response(self, value: Any) -> bool:
@@ -221,7 +256,9 @@ class _Watching:
         if not (hasattr(http, "iter_bytes") and hasattr(http, "is_closed")):
             return False
         watch = self._observation
-        body = Body(watch, self._operation, self._record, streamed=bool(self._record.stream))
+        self._read_headers(http)
+        kind = str(getattr(http, "headers", {}).get("content-type", ""))
+        body = Body(watch, self._operation, self._record, streamed=bool(self._record.stream), kind=kind)
         if http.is_closed:
             body.feed(http.content)
             body.finish()
@@ -230,6 +267,10 @@ class _Watching:
         watch_close(http, watch, body)
         watch_bytes(http, watch, body)
         return True
+
+    def _read_headers(self, http: Any) -> None:
+        if self._operation.headers is not None:
+            self._operation.headers(http.headers, self._record)
 
     def _transport(self, value: Any) -> Any:
         for name in self._patch.transports:
@@ -244,22 +285,43 @@ class _Watching:
             otel_context.attach(self._before)
 
 
-def _observe(tracing: Tracing, record: Generation, around: Observation | None) -> Observation | Fold:
-    if around is not None and not around.taken:
+def _observe(
+    tracing: Tracing, record: Generation, around: Observation | None, here: Context, *, folds: bool
+) -> Observation | Fold:
+    if around is not None and folds and not around.taken:
         return around.fold(record)
-    around = around or parent.nearest()
-    return Observation(tracing, record, SpanKind.CLIENT, None if around is None else around.child_context())
+    above = around or parent.nearest()
+    placed = None if above is None else above.child_context(here)
+    observation = Observation(tracing, record, SpanKind.CLIENT, here, placed)
+    if folds:
+        observation.within = around
+    return observation
 
 
-def _read(reader: Callable[[Call, Generation], None], call: Call, record: Generation) -> None:
-    try:
-        reader(call, record)
-    except Exception:  # the guard is built only when needed: this runs for every call
-        with contained("operation.request"):
-            raise
+@functools.lru_cache(maxsize=256)
+def _is_model(kind: type[Any], iterator: str) -> bool:
+    """Whether answers of a class are models of pydantic's, which are neither streams nor raw responses.
+
+    Asked once of each: to learn from such a model that it lacks something takes two exceptions of its own.
+    """
+    names = {name for one in kind.__mro__ for name in vars(one)}
+    return "model_extra" in names and names.isdisjoint((iterator, "__next__", "__anext__", "iter_bytes"))
 
 
-def _find(target: str) -> tuple[Any, str]:
+def _apart(ambient: Context) -> Context:
+    """The context for a library that traces itself: the program's own, as if we were not there."""
+    context = otel_context.set_value(semconv.OBSERVED, True, ambient)
+    span = trace.get_current_span(ambient)
+    if span is trace.INVALID_SPAN or span.get_span_context().is_remote:
+        return context
+    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider):
+        # The program has no provider, so this span is one of the session's, by hand or by a decorator.
+        return trace.set_span_in_context(trace.INVALID_SPAN, context)
+    return context
+
+
+def find(target: str) -> tuple[Any, str]:
+    """The owner and the name that a target means. Raises `MissingTarget` when they are not there."""
     module, _, path = target.partition(":")
     *owners, name = path.split(".")
     try:

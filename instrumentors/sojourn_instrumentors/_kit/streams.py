@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import weakref
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sojourn.faults import contained
+from sojourn_instrumentors._kit.measures import timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,15 +38,20 @@ class _Watched:
     ) -> None:
         self._inner = inner
         self._watch = watch
-        self._record = record
-        self._chunk = chunk
         self._finish = finish
+        # What each piece needs, in one: a class with a `__getattr__` is slow to give its attributes.
+        self._at_hand = (inner, watch, chunk, record)
+        self.unhear: list[Callable[[], None]] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
     def __del__(self) -> None:
-        self._watch.collected()
+        if not self._watch.ended:
+            # Nobody reads any more, and what is left goes as soon as it would without us.
+            for leave in self.unhear:
+                leave()
+            self._watch.collected()
 
 
 class WatchedIterator(_Watched):
@@ -54,10 +61,10 @@ class WatchedIterator(_Watched):
         return self
 
     def __next__(self) -> Any:
-        watch = self._watch
+        inner, watch, chunk, record = self._at_hand
         watch.pulling = True
         try:
-            part = next(self._inner)
+            part = next(inner)
         except StopIteration:
             _exhausted(watch, self._finish)
             raise
@@ -69,7 +76,7 @@ class WatchedIterator(_Watched):
             try:
                 if not watch.started:
                     watch.first_chunk()
-                self._chunk(part, self._record)
+                chunk(part, record)
             except Exception:  # the guard is built only when needed: this runs for every chunk
                 with contained("stream.chunk"):
                     raise
@@ -86,10 +93,10 @@ class WatchedAsyncIterator(_Watched):
         return self
 
     async def __anext__(self) -> Any:
-        watch = self._watch
+        inner, watch, chunk, record = self._at_hand
         watch.pulling = True
         try:
-            part = await anext(self._inner)
+            part = await anext(inner)
         except StopAsyncIteration:
             _exhausted(watch, self._finish)
             raise
@@ -101,7 +108,7 @@ class WatchedAsyncIterator(_Watched):
             try:
                 if not watch.started:
                     watch.first_chunk()
-                self._chunk(part, self._record)
+                chunk(part, record)
             except Exception:  # the guard is built only when needed: this runs for every chunk
                 with contained("stream.chunk"):
                     raise
@@ -112,21 +119,22 @@ def watched(
     inner: Any, watch: Watch, record: Generation, chunk: Chunk, finish: Callable[[], None] | None = None
 ) -> Any:
     """The iterator to put in place of `inner`, sync or async as that is."""
+    if record.chunk_gaps is not None:
+        chunk = timed(chunk, record.chunk_gaps)
     if hasattr(inner, "__anext__"):
         return WatchedAsyncIterator(inner, watch, record, chunk, finish)
     return WatchedIterator(inner, watch, record, chunk, finish)
 
 
-def watch_close(holder: object, watch: Watch, reader: object) -> None:
+def watch_close(holder: object, watch: Watch, reader: object) -> list[Callable[[], None]]:
     """Hear of `close` or `aclose` on one object, whoever calls it; the object forgets us when that was heard.
 
-    `reader` is what the program reads the stream by. When it is gone at that time, the collector is at work.
+    `reader` is what the program reads the stream by. When it is gone at that time, the collector is at work. Gives
+    what makes the object forget us earlier.
     """
     alive = weakref.ref(reader)
     kind = type(holder)
-    for name in ("aclose", "close"):
-        if callable(getattr(kind, name, None)):
-            _hear(holder, name, watch, alive)
+    return [_hear(holder, name, watch, alive) for name in ("aclose", "close") if callable(getattr(kind, name, None))]
 
 
 def watch_bytes(http: object, watch: Watch, body: Body) -> None:
@@ -150,44 +158,61 @@ def watch_bytes(http: object, watch: Watch, body: Body) -> None:
             own[name] = taps[name] = tap(original)
 
 
-def _hear(holder: object, name: str, watch: Watch, alive: weakref.ref[object]) -> None:
+def _hear(holder: object, name: str, watch: Watch, alive: weakref.ref[object]) -> Callable[[], None]:
     own = vars(holder)
     before: Any = own.get(name)
-    # A cycle through the object until it is closed. A weak reference would be empty when it is needed most: when
-    # the collector finalises the library's generator, which then closes the response.
+    # A cycle through the object until it is closed, or its reader is gone. A weak reference would be empty when it is
+    # needed most: when the collector finalises the library's generator, which then closes the response.
     original: Callable[..., Any] = getattr(holder, name)
+    ours: Callable[..., Any] | None
 
-    def heard(ours: object) -> None:
-        if own.get(name) is ours:
+    def leave() -> None:
+        nonlocal ours
+        if ours is not None and own.get(name) is ours:
             if before is None:
                 del own[name]
             else:
                 own[name] = before
-        if alive() is None:
-            watch.collected()
-        else:
-            watch.closed()
+        ours = None  # it holds this function in turn
 
-    if inspect.iscoroutinefunction(original):
+    def heard() -> None:
+        try:
+            leave()
+            if alive() is None:
+                watch.collected()
+            else:
+                watch.closed()
+        except Exception:  # the guard is built only when needed: this runs for every stream
+            with contained("stream.close"):
+                raise
+
+    # Of a method of a class asked once; what somebody put on this object alone is not held.
+    awaits = _awaits(getattr(type(holder), name)) if before is None else inspect.iscoroutinefunction(original)
+    if awaits:
 
         async def aclose(*args: Any, **kwargs: Any) -> Any:
             try:
                 return await original(*args, **kwargs)
             finally:
-                with contained("stream.close"):
-                    heard(aclose)
+                heard()
 
-        own[name] = aclose
+        ours = aclose
     else:
 
         def close(*args: Any, **kwargs: Any) -> Any:
             try:
                 return original(*args, **kwargs)
             finally:
-                with contained("stream.close"):
-                    heard(close)
+                heard()
 
-        own[name] = close
+        ours = close
+    own[name] = ours
+    return leave
+
+
+@lru_cache(maxsize=64)
+def _awaits(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function)
 
 
 def _exhausted(watch: Watch, finish: Callable[[], None] | None) -> None:

@@ -1,0 +1,1 @@
+"""Anthropic: what the spans of its client say."""

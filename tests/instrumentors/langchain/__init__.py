@@ -1,0 +1,1 @@
+"""LangChain and LangGraph: every kind of run, and every way to start one."""

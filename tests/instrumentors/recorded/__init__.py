@@ -1,0 +1,1 @@
+"""Real traffic of real providers, replayed under the instrumentors."""
