@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from decimal import Decimal
 
-__all__ = ["ago", "clock", "count", "duration", "excerpt", "money", "plural", "printable", "short_count"]
+__all__ = ["ago", "clock", "count", "duration", "excerpt", "money", "plural", "printable", "short_count", "size"]
 
 _MINUTE: Final = 60
 _HOUR: Final = 3600
@@ -17,7 +17,9 @@ _DAY: Final = 86400
 
 
 def duration(seconds: float) -> str:
-    """`0.8 ms`, `842 ms`, `3.42 s`, `1 m 12 s`, `2 h 05 m`, `3 d 04 h`."""
+    """`12 µs`, `0.8 ms`, `842 ms`, `3.42 s`, `1 m 12 s`, `2 h 05 m`, `3 d 04 h`."""
+    if 0 < seconds < 0.00005:
+        return f"{max(1, round(seconds * 1_000_000))} µs"
     if seconds < 0.01:
         return f"{seconds * 1000:.1f} ms" if seconds > 0 else "0 ms"
     if seconds < 0.9995:
@@ -57,6 +59,14 @@ def short_count(number: int) -> str:
         if number >= size * 10 or (size > 1_000 and number >= size):
             return f"{number / size:.3g}{unit}" if number / size < 1000 else f"{number / size:,.0f}{unit}"
     return count(number)
+
+
+def size(number: int) -> str:
+    """Bytes: `512 B`, `1.5 kB`, `20 MB`."""
+    for unit_size, unit in ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")):
+        if number >= unit_size:
+            return f"{number / unit_size:.3g} {unit}"
+    return f"{number} B"
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:

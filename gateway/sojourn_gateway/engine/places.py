@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["Node", "Place", "place"]
+__all__ = ["Node", "Place", "Tree", "place"]
 
-NO_SPAN = bytes(8)
+_NO_PARENT: Final = -1
+_UNNAMED: Final = -1
+_CALLS: Final = 1
+_USAGE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,48 +45,87 @@ class Place:
 
 
 def place(nodes: Sequence[Node]) -> dict[bytes, Place]:
-    """The place of each span of one trace. A parent that is not there, or is its own descendant, is no parent."""
-    by_id = {node.span_id: node for node in nodes}
-    named = [node for node in nodes if node.session_id]
-    first = min(named, key=lambda node: (node.start_ns, node.span_id)).session_id if named else ""
-    inner_calls = _ancestors(by_id, (node for node in nodes if node.calls))
-    inner_usage = _ancestors(by_id, (node for node in nodes if node.usage))
-    sessions: dict[bytes, str] = {}
-    for node in nodes:
-        _inherit(by_id, node, first, sessions)
-    return {
-        node.span_id: Place(
-            session_id=sessions[node.span_id],
-            counts_call=node.calls and node.span_id not in inner_calls,
-            counts_usage=node.usage and node.span_id not in inner_usage,
-        )
-        for node in nodes
-    }
+    """The place of each span of one trace."""
+    tree = Tree()
+    for node in sorted(nodes, key=lambda node: node.span_id):
+        tree.add(node)
+    return dict(tree.places())
 
 
-def _ancestors(by_id: Mapping[bytes, Node], nodes: Iterable[Node]) -> set[bytes]:
-    """The ids of all ancestors of the nodes; of a node in a circle, never the node itself through the circle alone."""
-    found: set[bytes] = set()
-    for node in nodes:
-        parent = by_id.get(node.parent_id)
-        while parent is not None and parent.span_id not in found and parent is not node:
-            found.add(parent.span_id)
-            parent = by_id.get(parent.parent_id)
-    return found
+class Tree:
+    """The spans of one trace. A span takes some thirty bytes, since a trace may have a million of them."""
 
+    def __init__(self) -> None:
+        self._ids: array[int] = array("Q")
+        self._parents: array[int] = array("Q")
+        self._starts: array[int] = array("Q")
+        self._sessions: array[int] = array("q")
+        self._flags = bytearray()
+        self._names: list[str] = []
+        self._numbers: dict[str, int] = {}
 
-def _inherit(by_id: Mapping[bytes, Node], node: Node, first: str, sessions: dict[bytes, str]) -> None:
-    path: list[bytes] = []
-    walked: set[bytes] = set()
-    at: Node | None = node
-    session = first
-    while at is not None and at.span_id not in walked:
-        if at.session_id or at.span_id in sessions:
-            session = at.session_id or sessions[at.span_id]
-            path.append(at.span_id)
-            break
-        path.append(at.span_id)
-        walked.add(at.span_id)
-        at = by_id.get(at.parent_id)
-    for span_id in path:
-        sessions.setdefault(span_id, session)
+    def add(self, node: Node) -> None:
+        """Add a span; they come in the order of their ids."""
+        self._ids.append(int.from_bytes(node.span_id, "big"))
+        self._parents.append(int.from_bytes(node.parent_id, "big"))
+        self._starts.append(node.start_ns)
+        self._sessions.append(self._number(node.session_id))
+        self._flags.append(node.calls * _CALLS + node.usage * _USAGE)
+
+    def places(self) -> Iterator[tuple[bytes, Place]]:
+        """The place of each span. A parent that is not there, or is its own descendant, is no parent."""
+        parents = array("q", map(self._index, self._parents))
+        sessions = self._inherited(parents)
+        around_calls, around_usage = self._around(parents, _CALLS), self._around(parents, _USAGE)
+        for at, span_id in enumerate(self._ids):
+            session = sessions[at]
+            yield (
+                span_id.to_bytes(8, "big"),
+                Place(
+                    session_id=self._names[session] if session != _UNNAMED else "",
+                    counts_call=bool(self._flags[at] & _CALLS) and not around_calls[at],
+                    counts_usage=bool(self._flags[at] & _USAGE) and not around_usage[at],
+                ),
+            )
+
+    def _number(self, session_id: str) -> int:
+        if not session_id:
+            return _UNNAMED
+        number = self._numbers.setdefault(session_id, len(self._names))
+        if number == len(self._names):
+            self._names.append(session_id)
+        return number
+
+    def _index(self, span_id: int) -> int:
+        at = bisect_left(self._ids, span_id)
+        return at if at < len(self._ids) and self._ids[at] == span_id else _NO_PARENT
+
+    def _around(self, parents: array[int], flag: int) -> bytearray:
+        """Which spans have one with this flag below them; one in a circle, not for the circle alone."""
+        found = bytearray(len(parents))
+        for at, flags in enumerate(self._flags):
+            above = parents[at] if flags & flag else _NO_PARENT
+            while above != _NO_PARENT and not found[above] and above != at:
+                found[above] = 1
+                above = parents[above]
+        return found
+
+    def _inherited(self, parents: array[int]) -> array[int]:
+        """The session of each span."""
+        named = (at for at, session in enumerate(self._sessions) if session != _UNNAMED)
+        earliest = min(named, key=lambda at: (self._starts[at], at), default=None)
+        first = _UNNAMED if earliest is None else self._sessions[earliest]
+        found = array("q", self._sessions)
+        done = bytearray(session != _UNNAMED for session in found)
+        for begin in range(len(found)):
+            path: list[int] = []
+            at = begin
+            # Marked on the way, so that a circle ends; what it leads to is said behind.
+            while at != _NO_PARENT and not done[at]:
+                done[at] = 1
+                path.append(at)
+                at = parents[at]
+            session = found[at] if at != _NO_PARENT and found[at] != _UNNAMED else first
+            for one in path:
+                found[one] = session
+        return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, get_args
 
-from sojourn_gateway.engine.backend import Signal
+from sojourn_gateway.engine.backend import Signal, Unwritten
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,11 +23,16 @@ class Staging:
         self._folder = home.make(home.staging)
 
     def write(self, signal: Signal, commit: int, envelope: bytes) -> Path:
-        """A file that is whole as soon as it has its name."""
+        """A file that is whole as soon as it has its name. Raises `Unwritten` when the disk refuses it."""
         path = self._folder / f"{commit:020d}.{signal}"
         fresh = path.with_suffix(".new")
-        fresh.write_bytes(envelope)
-        fresh.replace(path)
+        try:
+            fresh.write_bytes(envelope)
+            fresh.replace(path)
+        except OSError as fault:
+            # What there is of it takes room that others need.
+            fresh.unlink(missing_ok=True)
+            raise Unwritten(f"a batch could not be put on the disk: {fault.strerror}") from fault
         return path
 
     def left(self) -> list[tuple[Signal, Path]]:

@@ -1,13 +1,34 @@
-"""The tables, as numbered steps forward. A step that was released is never edited: the next one changes it."""
+"""The tables, as numbered steps forward. A step that was released is never edited: the next one changes it.
+
+Numbers only grow; they may leave gaps, and there is no step 4.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["DATABASE", "STEPS", "Step"]
+from sojourn_gateway.engine import dialects
+from sojourn_gateway.engine.database import DATABASE
+from sojourn_gateway.engine.side_tables import METRIC_POINTS, PUT_AWAY, REQUESTS
+from sojourn_gateway.engine.tags import TAGS_OF_A_SPAN
 
-DATABASE: Final = "sojourn"
+__all__ = ["BUILT_LATER", "DATABASE", "STEPS", "WORDS", "Step"]
+
+WORDS: Final = r"replaceRegexpAll(lowerUTF8(arrayStringConcat(mapValues(content), ' ')), '\\\\[\\\\nrt]', ' ')"
+"""The content of a span as it is searched for words: without the escapes of JSON, which would stick to them.
+
+One text and no lambda: the engine fails on a part that has no index yet when the expression of the index holds one.
+"""
+
+BUILT_LATER: Final = ("by_word", "by_value")
+"""The indexes of spans that are not built as these are written: see `staged.DECODING` and `upkeep.py`."""
+
+
+def _told(names: tuple[str, ...]) -> str:
+    """The first of some attributes of a span that is a text and not empty."""
+    tried = ", ".join(f"nullIf(a_s['{name}'], '')" for name in names)
+    return f"coalesce({tried}, '')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +75,8 @@ _SUMS = """
 
 # A span's key begins with the minute of its start, so that what arrives together lies together and a roll-up reads a
 # few granules. A span that is sent again with another start may lie in another minute; readers take the newest row of
-# an id. Granules are small, since a session is read out of few of their rows, with all its text.
+# an id. Granules are small, since a session is read out of few of their rows, with all its text. Parts stay in one file
+# until they are large: a file a column, two hundred of them, made a commit of 8192 spans cost 20 us a span more.
 _SPANS = f"""
 create table if not exists {DATABASE}.spans (
     project LowCardinality(String),
@@ -103,7 +125,8 @@ create table if not exists {DATABASE}.spans (
     commit UInt64 codec(Delta, ZSTD(1)),
     index by_commit commit type minmax granularity 1
 ) engine = ReplacingMergeTree(version) order by (project, minute, trace_id, span_id)
-settings index_granularity = 256, fsync_after_insert = 1, fsync_part_directory = 1"""
+settings index_granularity = 256, min_bytes_for_wide_part = 268435456, fsync_after_insert = 1,
+    fsync_part_directory = 1"""
 
 _LOGS = f"""
 create table if not exists {DATABASE}.logs (
@@ -225,12 +248,78 @@ create table if not exists {DATABASE}.rates (
     version UInt64
 ) engine = ReplacingMergeTree(version) order by (provider, request_model, response_model, since_ns)"""
 
+# A score is never changed; one that was deleted leaves a tombstone. In order of time, as they are listed.
+_SCORES = f"""
+create table if not exists {DATABASE}.scores (
+    project LowCardinality(String),
+    created_ns UInt64 codec(Delta, ZSTD(1)),
+    id String,
+    kind LowCardinality(String),
+    resource_id String codec(ZSTD(1)),
+    name LowCardinality(String),
+    score Float64,
+    label String codec(ZSTD(1)),
+    reason String codec(ZSTD(1)),
+    source LowCardinality(String),
+    user_id LowCardinality(String),
+    version UInt64,
+    gone UInt8,
+    index by_resource resource_id type bloom_filter(0.01) granularity 1,
+    index by_id id type bloom_filter(0.01) granularity 1
+) engine = ReplacingMergeTree(version, gone) order by (project, created_ns, id)
+settings index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1"""
+
+# Where an older row of a span lies that was sent again with a start in another minute, and so under another key:
+# readers leave it out. A span that came back to its minute is `gone` from here.
+_MOVED = f"""
+create table if not exists {DATABASE}.moved (
+    project LowCardinality(String),
+    minute UInt32,
+    trace_id FixedString(16),
+    span_id FixedString(8),
+    version UInt64,
+    gone UInt8
+) engine = ReplacingMergeTree(version, gone) order by (project, minute, trace_id, span_id)
+settings index_granularity = 1024"""
+
 _MARKS = f"""
 create table if not exists {DATABASE}.marks (
     name String,
     value UInt64,
     version UInt64
 ) engine = ReplacingMergeTree(version) order by name settings fsync_after_insert = 1"""
+
+# What was erased on request, by a hash of its id: what arrives of it later, and began before, is not kept again.
+_GRAVES = f"""
+create table if not exists {DATABASE}.graves (
+    project LowCardinality(String),
+    kind LowCardinality(String),
+    key UInt64,
+    at_ns UInt64,
+    version UInt64
+) engine = ReplacingMergeTree(version) order by (project, kind, key) settings fsync_after_insert = 1"""
+
+# What is being erased: written before the first row goes, emptied behind the last, so that a death repeats it.
+_DOOMED = f"""
+create table if not exists {DATABASE}.doomed (
+    project LowCardinality(String),
+    kind LowCardinality(String),
+    id String
+) engine = ReplacingMergeTree order by (project, kind, id) settings fsync_after_insert = 1"""
+
+# How long, and how much, a project keeps; 0 is without end.
+_KEEPING = f"""
+create table if not exists {DATABASE}.keeping (
+    project LowCardinality(String),
+    days UInt32,
+    bytes UInt64,
+    version UInt64
+) engine = ReplacingMergeTree(version) order by project settings fsync_after_insert = 1"""
+
+_SUM_ANEW = f"""
+insert into {DATABASE}.marks
+select 'rolled up', 0, toUnixTimestamp64Nano(now64(9)) from {DATABASE}.marks final
+where name = 'rolled up' and value > 0"""
 
 STEPS: Final = (
     Step(
@@ -245,6 +334,91 @@ STEPS: Final = (
             _TRACES,
             _SESSIONS,
             _RATES,
+        ),
+    ),
+    Step(
+        2,
+        (
+            f"""alter table {DATABASE}.session_events
+                add column if not exists own_error Bool,
+                add column if not exists video String,
+                add column if not exists agent Tuple(id String, name String),
+                add column if not exists attachment Tuple(name String, path String, size UInt64, sha256 String)""",
+            # A session's log lines lie where their minutes are, between those of all others.
+            f"""alter table {DATABASE}.logs
+                add index if not exists by_session session_id type bloom_filter(0.01) granularity 1""",
+        ),
+    ),
+    Step(3, (_SCORES,)),
+    Step(
+        5,
+        (
+            _MOVED,
+            # Built when parts are merged, not when they are written: see `staged.DECODING`.
+            f"""alter table {DATABASE}.spans
+                add index if not exists by_value mapValues(a_s) type bloom_filter(0.01) granularity 1,
+                add index if not exists by_word {WORDS} type text(tokenizer = splitByNonAlpha)""",
+            # A page reads a few rows of many columns: what is unpacked for them should be small, for 1.5 % of the disk.
+            f"alter table {DATABASE}.spans modify setting min_compress_block_size = 4096",
+            f"""alter table {DATABASE}.traces
+                add column if not exists last_error String codec(ZSTD(1)) after last_output""",
+            f"""alter table {DATABASE}.sessions
+                add column if not exists last_error String codec(ZSTD(1)) after last_output,
+                add column if not exists failed_traces UInt64,
+                add column if not exists turn_p50 Float64,
+                add column if not exists turn_p95 Float64""",
+            # All traces and sessions are made anew, for the columns that they lack.
+            _SUM_ANEW,
+        ),
+    ),
+    Step(6, (_GRAVES, _DOOMED, _KEEPING)),
+    Step(7, (METRIC_POINTS,)),
+    Step(
+        8,
+        (
+            # By default, so that they are read out of the attributes of spans that came before as well.
+            f"""alter table {DATABASE}.spans
+                add column if not exists session_name LowCardinality(String) default {_told(dialects.SESSION_NAMES)},
+                add column if not exists end_state LowCardinality(String) default {_told(dialects.END_STATES)}""",
+            f"""alter table {DATABASE}.traces
+                add column if not exists session_name String,
+                add column if not exists end_state LowCardinality(String)""",
+            # A mark that says how far roll-ups came must not survive a power cut that what they made does not.
+            f"alter table {DATABASE}.places modify setting fsync_after_insert = 1",
+            f"alter table {DATABASE}.moved modify setting fsync_after_insert = 1",
+            f"alter table {DATABASE}.rates modify setting fsync_after_insert = 1",
+            _SUM_ANEW,
+        ),
+    ),
+    Step(
+        9,
+        (
+            REQUESTS,
+            PUT_AWAY,
+            # What a program logged while it served a request, by the trace of that request.
+            f"""alter table {DATABASE}.logs
+                add index if not exists by_trace trace_id type bloom_filter(0.01) granularity 1""",
+        ),
+    ),
+    Step(
+        10,
+        (
+            # By default, as the names of sessions are.
+            f"""alter table {DATABASE}.spans
+                add column if not exists tags Array(LowCardinality(String)) default {TAGS_OF_A_SPAN} codec(ZSTD(1))""",
+            # Spans by how they went, and prices by the table, for sums over many traces that need not read spans.
+            f"""alter table {DATABASE}.traces
+                add column if not exists tags Array(LowCardinality(String)),
+                add column if not exists service LowCardinality(String),
+                add column if not exists ok_spans UInt64,
+                add column if not exists failed_spans UInt64,
+                add column if not exists ok_tokens UInt64,
+                add column if not exists failed_tokens UInt64,
+                add column if not exists asked_price Decimal(38, 15),
+                add column if not exists whole_price Decimal(38, 15)""",
+            # Beside those that its traces bear.
+            f"alter table {DATABASE}.sessions add column if not exists told_tags Array(String)",
+            _SUM_ANEW,
         ),
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from google.protobuf.message import DecodeError
@@ -12,7 +12,8 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from sojourn import semconv
 from sojourn_gateway.engine import wire
 from sojourn_gateway.engine.dialects import SESSIONS
-from sojourn_gateway.engine.values import as_json, key_values
+from sojourn_gateway.engine.values import as_json, key_values_in
+from sojourn_gateway.ingest import limits
 from sojourn_gateway.model.faults import Malformed
 
 if TYPE_CHECKING:
@@ -22,7 +23,20 @@ __all__ = ["Body", "Signal", "read_body"]
 
 Signal = Literal["traces", "logs"]
 
+_OURS: Final = 16
+"""The first number of a field of ours beside the sender's."""
+_LARGE_RESOURCE: Final = f"a resource is larger than {limits.LARGEST_RESOURCE // 1024} KiB"
+_NO_TRACE: Final = bytes(16)
+_NO_SPAN: Final = bytes(8)
 _NOT_OTLP: Final = "the body is no OTLP {} request in protobuf"
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the sender is told: why spans were left out, and what was cut of others."""
+
+    rejected: Counter[str] = field(default_factory=Counter[str])
+    cut: Counter[str] = field(default_factory=Counter[str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +49,8 @@ class Body:
     accepted: int
     rejected: tuple[tuple[int, str], ...]
     """How many spans were left out, and why."""
+    warnings: tuple[str, ...] = ()
+    """What of the others was cut."""
 
     @property
     def size(self) -> int:
@@ -48,20 +64,28 @@ def read_body(signal: Signal, project: str, body: bytes, received_ns: int) -> Bo
     items: list[bytes] = list(wire.field(request, "items"))
     if not items and len(UnknownFieldSet(request)) > 0:
         raise Malformed(_NOT_OTLP.format(signal))
-    reasons: Counter[str] = Counter()
+    told = _Told()
     parts: list[bytes] = []
     accepted = 0
     for item in items:
         read = _parse(wire.SPANS if signal == "traces" else wire.RECORDS, item, signal)
-        refused = _drop_invalid(read, reasons) if signal == "traces" else False
-        kept = sum(len(scope.items) for scope in wire.field(read, "scopes"))
+        resource: bytes = wire.field(read, "resource")
+        number = sum(len(scope.items) for scope in wire.field(read, "scopes"))
+        if len(resource) > limits.LARGEST_RESOURCE:
+            told.rejected[_LARGE_RESOURCE] += number
+            continue
+        changed = _without_ours(read)
+        within = _within_limits(read, item, told) if signal == "traces" else _records_within_limits(read, told)
+        changed = within or changed
+        kept = sum(len(scope.items) for scope in wire.field(read, "scopes")) if changed else number
         accepted += kept
         if kept:
-            resource: bytes = wire.field(read, "resource")
-            # Written anew only when a span was taken out: else the bytes go on as they came.
-            content = read.SerializeToString() if refused else item
+            # Written anew only when something was taken out: else the bytes go on as they came.
+            content = read.SerializeToString() if changed else item
             parts.append(_part(project, received_ns, resource, content, signal))
-    return Body(signal, tuple(parts), accepted, tuple((count, reason) for reason, count in reasons.items()))
+    rejected = tuple((count, reason) for reason, count in told.rejected.items())
+    warnings = tuple(f"{count} kept in part: {words}" for words, count in told.cut.items())
+    return Body(signal, tuple(parts), accepted, rejected, warnings)
 
 
 def _parse(kind: type[Message], data: bytes, signal: Signal) -> Message:
@@ -71,19 +95,51 @@ def _parse(kind: type[Message], data: bytes, signal: Signal) -> Message:
         raise Malformed(_NOT_OTLP.format(signal)) from fault
 
 
-def _drop_invalid(spans: Message, reasons: Counter[str]) -> bool:
-    """Take the spans without a valid id out of a message; whether there were any."""
-    dropped = False
-    for scope in wire.field(spans, "scopes"):
-        faults = [_fault(span) for span in scope.items]
-        if not any(faults):
+def _without_ours(read: Message) -> bool:
+    """Take out fields under the numbers of ours, by which a sender would write into another project."""
+    unknown = UnknownFieldSet(read)
+    if all(unknown[index].field_number < _OURS for index in range(len(unknown))):
+        return False
+    plain = type(read)(resource=wire.field(read, "resource"), scopes=wire.field(read, "scopes"))
+    read.CopyFrom(plain)
+    return True
+
+
+def _within_limits(spans: Message, item: bytes, told: _Told) -> bool:
+    """Take the spans without a valid id out of a message, and cut those that are too large; whether there were any."""
+    changed = False
+    # The same spans, unread: to ask a read one for its size is to write it.
+    unread: Any = wire.RECORDS.FromString(item)
+    for scope, scope_unread in zip(wire.field(spans, "scopes"), unread.scopes, strict=True):
+        if not scope_unread.items:
             continue
-        dropped = True
-        reasons.update(fault for fault in faults if fault)
-        kept = [span for span, fault in zip(scope.items, faults, strict=True) if not fault]
-        del scope.items[:]
-        scope.items.extend(kept)
-    return dropped
+        # Before anything moves: places are those of the unread.
+        large = max(map(len, scope_unread.items)) > limits.SUSPECT
+        faulty = any(map(_fault, scope.items))
+        if large:
+            for span, raw in zip(scope.items, scope_unread.items, strict=True):
+                if len(raw) > limits.SUSPECT and not _fault(span) and (words := limits.cut_span(span)):
+                    changed = True
+                    told.cut[words] += 1
+        if faulty:
+            changed = True
+            told.rejected.update(fault for span in scope.items if (fault := _fault(span)))
+            kept = [span for span in scope.items if not _fault(span)]
+            del scope.items[:]
+            scope.items.extend(kept)
+    return changed
+
+
+def _records_within_limits(records: Message, told: _Told) -> bool:
+    changed = False
+    for scope in wire.field(records, "scopes"):
+        for index, record in enumerate(scope.items):
+            if len(record) > limits.SUSPECT:
+                scope.items[index], words = limits.cut_record(record)
+                if words:
+                    changed = True
+                    told.cut[words] += 1
+    return changed
 
 
 def _fault(span: Any) -> str:  # a message whose class is made at run time
@@ -92,14 +148,14 @@ def _fault(span: Any) -> str:  # a message whose class is made at run time
         return f"a trace id has {len(trace_id)} bytes, not 16"
     if len(span_id) != 8:
         return f"a span id has {len(span_id)} bytes, not 8"
-    if not any(trace_id):
+    if trace_id == _NO_TRACE:
         return "a trace id is all zeros"
-    return "" if any(span_id) else "a span id is all zeros"
+    return "a span id is all zeros" if span_id == _NO_SPAN else ""
 
 
 def _part(project: str, received_ns: int, resource: bytes, content: bytes, signal: Signal) -> bytes:
     """A part of the envelope: what the sender sent, behind the fields that are ours."""
-    attributes = key_values(wire.field(_parse(wire.RESOURCE, resource, signal), "attributes"))
+    attributes = key_values_in(wire.field(_parse(wire.SHALLOW_ATTRIBUTES, resource, signal), "attributes"))
 
     def told(key: str) -> str:
         return as_json(attributes.get(key) or "")
@@ -108,24 +164,10 @@ def _part(project: str, received_ns: int, resource: bytes, content: bytes, signa
     process = told(semconv.SERVICE_INSTANCE_ID) or (f"{told(semconv.HOST_NAME)}:{pid}" if pid else "")
     session = next((found for key in SESSIONS if (found := told(key))), "")
     ours = (
-        _bytes_field(16, project.encode())
-        + _varint(17 << 3)
-        + _varint(received_ns)
-        + _bytes_field(18, told(semconv.SERVICE_NAME).encode())
-        + _bytes_field(19, process.encode())
-        + _bytes_field(20, session.encode())
+        wire.bytes_field(16, project.encode())
+        + wire.number_field(17, received_ns)
+        + wire.bytes_field(18, told(semconv.SERVICE_NAME).encode())
+        + wire.bytes_field(19, process.encode())
+        + wire.bytes_field(20, session.encode())
     )
-    return b"\x0a" + _varint(len(ours) + len(content)) + ours + content
-
-
-def _bytes_field(number: int, data: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(data)) + data
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return b"\x0a" + wire.varint(len(ours) + len(content)) + ours + content

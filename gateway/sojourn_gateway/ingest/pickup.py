@@ -107,7 +107,7 @@ class Pickup:
             try:
                 header, frames = journal.read(path)
             except NotAJournal:
-                damaged.append(_set_aside(path))
+                damaged.append(journal.set_aside(path))
                 continue
             if not _is_for_us(header):
                 return Swept()
@@ -127,7 +127,7 @@ class Pickup:
         # Only now: should the ends not have been taken, the next sweep must find again which sessions there were.
         for path in whole:
             if path in damaged:
-                damaged[damaged.index(path)] = _set_aside(path)
+                damaged[damaged.index(path)] = journal.set_aside(path)
             else:
                 journal.discard(path)
         return Swept(0 if damaged else 1, count, open_sessions, tuple(damaged))
@@ -264,9 +264,3 @@ def _endings(header: Header, sessions: Iterable[str], time_ns: int) -> bytes:
         resource_logs=[ResourceLogs(scope_logs=[ScopeLogs(scope=scope, log_records=records)])]
     )
     return bytes(request.SerializeToString())
-
-
-def _set_aside(path: Path) -> Path:
-    aside = path.with_suffix(".damaged")
-    path.rename(aside)
-    return aside

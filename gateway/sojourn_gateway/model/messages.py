@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,8 @@ __all__ = [
     "parse_messages",
     "plain_text",
 ]
+
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +86,13 @@ def parse_messages(text: str | None, *, role: str) -> tuple[Message, ...]:
         return ()
     try:
         value: Any = json.loads(text)
+        if _SURROGATE.search(text):
+            # Half a pair, which UTF-8 cannot say, is a question mark from here on.
+            value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+        return _messages(value, role)
     except (ValueError, RecursionError):
+        # What is too deep to be read may also be just too deep to be written again.
         return (Message(role, (Text(text),)),)
-    items: list[Any] = value if _is_list(value) else [value]
-    if items and all(_is_object(item) and ("role" in item or "parts" in item) for item in items):
-        return tuple(_message(item, role) for item in items)
-    if items and all(_is_object(item) and "type" in item for item in items):
-        return (Message(role, tuple(_part(item) for item in items)),)
-    return (Message(role, (Text(value if isinstance(value, str) else as_text(value)),)),)
 
 
 def plain_text(messages: tuple[Message, ...]) -> str:
@@ -103,6 +105,15 @@ def as_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+
+
+def _messages(value: Any, role: str) -> tuple[Message, ...]:
+    items: list[Any] = value if _is_list(value) else [value]
+    if items and all(_is_object(item) and ("role" in item or "parts" in item) for item in items):
+        return tuple(_message(item, role) for item in items)
+    if items and all(_is_object(item) and "type" in item for item in items):
+        return (Message(role, tuple(_part(item) for item in items)),)
+    return (Message(role, (Text(value if isinstance(value, str) else as_text(value)),)),)
 
 
 def _message(item: Mapping[str, Any], role: str) -> Message:
@@ -135,9 +146,9 @@ def _part(part: Any) -> Part:
             function = part.get("function")
             inner: Mapping[str, Any] = function if _is_object(function) else part
             name = str(inner.get("name") or inner.get("toolName") or "")
-            return ToolCall(identity, name, as_text(inner.get("arguments", inner.get("args", {}))))
+            return ToolCall(identity, name, as_text(inner.get("arguments", inner.get("args", inner.get("input", {})))))
         case "tool_call_response" | "tool-result":
-            return ToolResult(identity, as_text(part.get("response", part.get("result", ""))))
+            return ToolResult(identity, as_text(part.get("response", part.get("result", part.get("output", "")))))
         case "refusal":
             return Text(as_text(part.get("content", part.get("refusal", ""))))
         case _:

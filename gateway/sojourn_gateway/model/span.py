@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sojourn_gateway.model.usage import Tokens
 
-__all__ = ["CostSource", "Json", "Span", "SpanEvent", "Status", "Step"]
+__all__ = ["CostSource", "Json", "Span", "SpanEvent", "SpanLink", "Status", "Step"]
 
 Json = Any
 """A parsed JSON value."""
@@ -32,6 +32,15 @@ class SpanEvent:
 
     name: str
     time_ns: int
+    attributes: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class SpanLink:
+    """Another span that this one has to do with; ids are lowercase hex, as they were sent."""
+
+    trace_id: str
+    span_id: str
     attributes: Mapping[str, Json]
 
 
@@ -75,6 +84,7 @@ class Span:
     resource: Mapping[str, Json] = field(default_factory=dict[str, Any])
     scope: str = ""
     events: tuple[SpanEvent, ...] = ()
+    links: tuple[SpanLink, ...] = ()
     error_type: str = ""
 
     @property

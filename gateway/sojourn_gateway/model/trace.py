@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from sojourn_gateway.model.span import Span, Status
     from sojourn_gateway.model.usage import Cost, Tokens
+    from sojourn_gateway.model.where import Where
 
 __all__ = ["SortTraces", "Trace", "TraceSummary", "TracesAsk"]
 
@@ -33,7 +34,10 @@ class TraceSummary:
     cost: Cost
     session_ids: tuple[str, ...] = ()
     user_id: str = ""
+    service: str = ""
+    """The root's."""
     tags: tuple[str, ...] = ()
+    """Those told of its sessions, then those that its spans bear."""
     input_preview: str | None = None
     output_preview: str | None = None
 
@@ -68,3 +72,6 @@ class TracesAsk:
     model: str | None = None
     tags: tuple[str, ...] = field(default=())
     """Any of them."""
+    search: str | None = None
+    """Words in the content, all of them."""
+    where: Where | None = None

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 from google.protobuf.message import DecodeError
 
-from sojourn import semconv
-from sojourn.prices import Usage
+from sojourn.prices import Rates, Usage
 from sojourn_gateway.engine import wire
 from sojourn_gateway.engine.places import Node, place
-from sojourn_gateway.engine.rates import known_rates
 from sojourn_gateway.engine.reading import SPAN_COLUMNS
-from sojourn_gateway.engine.values import as_json, attributes_of, key_values, listed, parsed_list, text
-from sojourn_gateway.model.span import Span, SpanEvent
+from sojourn_gateway.engine.values import attributes_of, key_values_in, text
+from sojourn_gateway.model.span import Span, SpanEvent, SpanLink
 from sojourn_gateway.model.usage import Tokens
+from sojourn_gateway.query.dialects import read_said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,53 +23,58 @@ if TYPE_CHECKING:
     from sojourn_gateway.engine.backend import Row
     from sojourn_gateway.model.span import CostSource, Json, Status, Step
 
-__all__ = ["spans_of"]
+__all__ = ["Price", "spans_of"]
+
+Price = Callable[[str, str, str, int], Rates | None]
+"""The rates of a call, by provider, the model asked for, the model that answered, and its start."""
 
 _STATUS: tuple[Status, ...] = ("unset", "ok", "error")
-_INPUTS: Final = (semconv.INPUT_MESSAGES, semconv.TOOL_CALL_ARGUMENTS, semconv.RETRIEVAL_QUERY, semconv.INPUT)
-_OUTPUTS: Final = (semconv.OUTPUT_MESSAGES, semconv.TOOL_CALL_RESULT, semconv.RETRIEVAL_DOCUMENTS, semconv.OUTPUT)
 
 
-def spans_of(rows: Sequence[Row]) -> list[Span]:
-    """The spans of whole traces, each told its session. Order is kept."""
+def spans_of(rows: Sequence[Row], price: Price, session_id: str | None = None) -> list[Span]:
+    """The spans of whole traces, each told its session and its cost. Order is kept.
+
+    With `session_id`, that of all of them, they may be some of their traces.
+    """
     named = [dict[str, Any](zip(SPAN_COLUMNS, row, strict=True)) for row in rows]
+    sessions = _sessions(named) if session_id is None else [session_id] * len(named)
+    resources: dict[bytes, Mapping[str, Json]] = {}
+    return [_span(row, session or None, resources, price) for row, session in zip(named, sessions, strict=True)]
+
+
+def _sessions(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The session of each span: its own, where all name one, else by its place; empty where its trace has none."""
+    own = [text(row["session_id"]) for row in rows]
+    if all(own):
+        return own
     by_trace: dict[bytes, list[Node]] = {}
-    for row in named:
-        node = Node(
-            span_id=row["span_id"],
-            parent_id=row["parent_id"],
-            session_id=text(row["session_id"]),
-            start_ns=row["start_ns"],
-            calls=False,
-            usage=False,
-        )
+    for row, session in zip(rows, own, strict=True):
+        node = Node(row["span_id"], row["parent_id"], session, row["start_ns"], calls=False, usage=False)
         by_trace.setdefault(row["trace_id"], []).append(node)
     places = {trace_id: place(nodes) for trace_id, nodes in by_trace.items()}
-    resources: dict[bytes, Mapping[str, Json]] = {}
-    return [
-        replace(
-            _span(row, resources),
-            session_id=places[row["trace_id"]][row["span_id"]].session_id or None,
-        )
-        for row in named
-    ]
+    return [places[row["trace_id"]][row["span_id"]].session_id for row in rows]
 
 
-def _span(row: Mapping[str, Any], resources: dict[bytes, Mapping[str, Json]]) -> Span:
+def _span(
+    row: Mapping[str, Any], session_id: str | None, resources: dict[bytes, Mapping[str, Json]], price: Price
+) -> Span:
     attributes = attributes_of(row["a_s"], row["a_i"], row["a_d"], row["a_b"], row["a_x"])
     attributes.update((text(key), text(value)) for key, value in row["content"].items())
     resource = row["resource"]
     if resource not in resources:
         resources[resource] = _resource(resource)
-    cost, source = _cost(row)
+    cost, source = _cost(row, price)
+    name, step = text(row["name"]), cast("Step", text(row["step"]))
+    events = tuple(_events(row["events"]))
+    said = read_said(name, step, attributes, events)
     return Span(
         trace_id=row["trace_id"].hex(),
         span_id=row["span_id"].hex(),
         parent_id=row["parent_id"].hex() if any(row["parent_id"]) else None,
-        session_id=None,
-        name=text(row["name"]),
+        session_id=session_id,
+        name=name,
         kind=row["kind"],
-        step=cast("Step", text(row["step"])),
+        step=step,
         operation=text(row["operation"]),
         start_ns=row["start_ns"],
         end_ns=row["end_ns"] or None,
@@ -90,26 +94,27 @@ def _span(row: Mapping[str, Any], resources: dict[bytes, Mapping[str, Json]]) ->
         cost_source=source,
         user_id=text(row["user_id"]),
         service=text(row["service"]),
-        finish_reasons=_finish_reasons(attributes.get(semconv.RESPONSE_FINISH_REASONS)),
-        tool_name=text(row["tool_name"]),
+        finish_reasons=said.finish_reasons or (),
+        tool_name=text(row["tool_name"]) or said.tool_name or "",
         tool_call_id=text(row["tool_call_id"]),
-        input=_content(attributes, _INPUTS),
-        output=_content(attributes, _OUTPUTS),
-        system=_content(attributes, (semconv.SYSTEM_INSTRUCTIONS,)),
+        input=said.input,
+        output=said.output,
+        system=said.system,
         attributes=attributes,
         resource=resources[resource],
         scope=text(row["scope"]),
-        events=tuple(_events(row["events"])),
+        events=events,
+        links=tuple(_links(row["links"])),
         error_type=text(row["error_type"]),
     )
 
 
-def _cost(row: Mapping[str, Any]) -> tuple[Decimal | None, CostSource]:
+def _cost(row: Mapping[str, Any], price: Price) -> tuple[Decimal | None, CostSource]:
     if row["reported"] is not None:
         return row["reported"].normalize(), "reported"
     if not row["usage"]:
         return None, "none"
-    found = known_rates(text(row["provider"]), text(row["request_model"]), text(row["response_model"]), row["start_ns"])
+    found = price(text(row["provider"]), text(row["request_model"]), text(row["response_model"]), row["start_ns"])
     if found is None:
         return None, "unpriced"
     usage = Usage(
@@ -126,7 +131,7 @@ def _cost(row: Mapping[str, Any]) -> tuple[Decimal | None, CostSource]:
 
 def _resource(data: bytes) -> Mapping[str, Json]:
     try:
-        return key_values(wire.field(wire.RESOURCE.FromString(data), "attributes"))
+        return key_values_in(wire.field(wire.SHALLOW_ATTRIBUTES.FromString(data), "attributes"))
     except DecodeError:
         return {}
 
@@ -134,22 +139,24 @@ def _resource(data: bytes) -> Mapping[str, Json]:
 def _events(events: Iterable[bytes]) -> Iterable[SpanEvent]:
     for data in events:
         try:
-            event = wire.EVENT.FromString(data)
+            event = wire.SHALLOW_EVENT.FromString(data)
         except DecodeError:
             continue
         yield SpanEvent(
             name=text(wire.field(event, "name")),
-            time_ns=wire.field(event, "time_unix_nano"),
-            attributes=key_values(wire.field(event, "attributes")),
+            time_ns=wire.field(event, "time"),
+            attributes=key_values_in(wire.field(event, "attributes")),
         )
 
 
-def _finish_reasons(told: Json) -> tuple[str, ...]:
-    """A list, or one text: plain, or JSON of a list."""
-    if isinstance(told, str):
-        told = parsed_list(told) or [told]
-    return tuple(as_json(one) for one in listed(told))
-
-
-def _content(attributes: Mapping[str, Json], keys: Iterable[str]) -> str | None:
-    return next((as_json(attributes[key]) for key in keys if key in attributes), None)
+def _links(links: Iterable[bytes]) -> Iterable[SpanLink]:
+    for data in links:
+        try:
+            link = wire.SHALLOW_LINK.FromString(data)
+        except DecodeError:
+            continue
+        yield SpanLink(
+            trace_id=wire.field(link, "trace_id").hex(),
+            span_id=wire.field(link, "span_id").hex(),
+            attributes=key_values_in(wire.field(link, "attributes")),
+        )
