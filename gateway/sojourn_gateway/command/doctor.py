@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -13,14 +14,17 @@ from sojourn_gateway import wording
 from sojourn_gateway.command.gateways import running_gateway
 from sojourn_gateway.command.output import words
 from sojourn_gateway.engine import Engine
+from sojourn_gateway.keeping import Keeper
+from sojourn_gateway.keeping.rounds import free_space, low_space
 from sojourn_gateway.model.faults import EngineHeld, GatewayFault
 
 if TYPE_CHECKING:
     from sojourn.home import Home
     from sojourn_gateway.command.gateways import RunningGateway
     from sojourn_gateway.command.output import Output
+    from sojourn_gateway.settings import Settings
 
-__all__ = ["doctor"]
+__all__ = ["describe_store", "doctor"]
 
 Verdict = Literal["ok", "note", "bad"]
 _SIGNS: Final[dict[Verdict, tuple[str, str]]] = {"ok": ("✓", "green"), "note": ("·", "dim"), "bad": ("✗", "red")}
@@ -51,7 +55,7 @@ class Report:
         return all(finding.verdict != "bad" for finding in self.findings)
 
 
-def doctor(home: Home, output: Output) -> int:
+def doctor(home: Home, output: Output, settings: Settings) -> int:
     """Look at everything, say what was found; 1 when something is bad."""
     gateway = running_gateway(home)
     report = Report(str(home.root), None if gateway is None else gateway.url, check_journals(home), check_libraries())
@@ -59,7 +63,8 @@ def doctor(home: Home, output: Output) -> int:
         [
             _of_home(home),
             _of_gateway(home, gateway),
-            _of_engine(home, gateway),
+            *_of_engine(home, gateway, settings),
+            _of_disk(home, settings),
             _of_export(gateway),
             _of_journals(report.journals, gateway),
             *_of_refused(home, report.journals),
@@ -75,6 +80,9 @@ def doctor(home: Home, output: Output) -> int:
 
 def _of_home(home: Home) -> Finding:
     if not home.root.exists():
+        above = next(folder for folder in home.root.absolute().parents if folder.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            return Finding("home", "bad", f"{home.root} cannot be made: recordings stay in memory only")
         return Finding("home", "note", f"{home.root} does not exist yet; the first recording makes it")
     try:
         probe = home.make(home.root) / f".doctor-{time.time_ns()}"
@@ -98,23 +106,60 @@ def _of_gateway(home: Home, gateway: RunningGateway | None) -> Finding:
     return Finding("gateway", "note", "not running; `sojourn dev` starts it, recording works without")
 
 
-def _of_engine(home: Home, gateway: RunningGateway | None) -> Finding:
+def _of_engine(home: Home, gateway: RunningGateway | None, settings: Settings) -> list[Finding]:
+    server = settings.engine
     if gateway is not None:
-        return Finding("store", "ok", f"open in the gateway, process {gateway.pid}")
-    if not home.engine.exists():
-        return Finding("store", "note", "empty; the first session that arrives makes it")
+        gateway.operate(settings.project)
+        opened = f"open in the gateway, process {gateway.pid}"
+        try:
+            return describe_store(opened, gateway.order("GET", "/v1/operator/store")["data"])
+        except GatewayFault as fault:
+            return [Finding("store", "bad", f"{opened}: {fault}")]
+    if server is None and not home.engine.exists():
+        return [Finding("store", "note", "empty; the first session that arrives makes it")]
     try:
-        Engine.open(home).close()
+        engine = Engine.open(home, server, prices=settings.price_list())
+        try:
+            state = asdict(Keeper(engine, home).state())
+        finally:
+            engine.close()
     except EngineHeld as fault:
-        return Finding("store", "bad", str(fault))
+        return [Finding("store", "bad", str(fault))]
     except (GatewayFault, OSError) as fault:
-        return Finding("store", "bad", f"it cannot be opened: {fault}")
-    return Finding("store", "ok", f"{home.engine} opens")
+        return [Finding("store", "bad", f"it cannot be opened: {fault}")]
+    place = home.engine if server is None else f"database {server.database} on the ClickHouse server at {server.place}"
+    return describe_store(f"{place} opens", state)
+
+
+def describe_store(opened: str, state: dict[str, Any]) -> list[Finding]:
+    """How large the store is; and what is behind, skipped, or under erasure, when something is."""
+    tables = state["tables"]
+    largest = ", ".join(f"{table['name']} {wording.size(table['size'])}" for table in tables[:3])
+    parts = sum(table["parts"] for table in tables)
+    held = f"; {wording.size(state['size'])} in {wording.plural(parts, 'part')} ({largest})" if tables else "; empty"
+    last = f"; lists show what arrived {wording.ago(state['rolled_up_ns'], time.time_ns())}" if tables else ""
+    found = [Finding("store", "ok", f"{opened}{held}{last}")]
+    if state["behind"]:
+        found.append(Finding("roll-up", "note", f"{wording.plural(state['behind'], 'row')} that lists do not show yet"))
+    if state["skipped"]:
+        words = f"{wording.plural(state['skipped'], 'record')} of sessions could not be read and are left out of sums"
+        found.append(Finding("skipped", "note", words))
+    if state["under_erasure"]:
+        found.append(Finding("erasure", "note", f"{state['under_erasure']} sessions or users are being erased"))
+    return found
+
+
+def _of_disk(home: Home, settings: Settings) -> Finding:
+    words = low_space(home, settings.least_free)
+    if words is not None:
+        return Finding("disk", "bad", words)
+    free = free_space(home)
+    return Finding("disk", "ok", "free space is not known" if free is None else f"{wording.size(free)} free")
 
 
 def _of_export(gateway: RunningGateway | None) -> Finding:
     if gateway is None:
-        return Finding("export", "note", "not tried without a running gateway; journals keep what is recorded")
+        return Finding("export", "note", "not tried without a gateway; journals keep what is recorded")
     begun = time.perf_counter()
     try:
         answer: Any = gateway.post("/v1/logs", _probe(), "application/json")

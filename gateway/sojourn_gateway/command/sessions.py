@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast, get_args
 
-from rich import box
-from rich.cells import cell_len
-from rich.table import Column, Table
 from rich.text import Text
 
 from sojourn_gateway import wording
+from sojourn_gateway.command.lists import add_list_options, add_project, list_query, narrowed, print_place
 from sojourn_gateway.command.output import words
 from sojourn_gateway.command.source import open_source
+from sojourn_gateway.command.table import Columns, print_table
+from sojourn_gateway.command.tree import break_lines, dollars, draw_tree, nanoseconds
 from sojourn_gateway.model.faults import GatewayFault
-from sojourn_gateway.model.session import SessionsAsk
+from sojourn_gateway.model.session import EndState, SortSessions
 
 if TYPE_CHECKING:
     import argparse
@@ -24,45 +22,56 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sojourn.home import Home
-    from sojourn_gateway.apis.agentmark.shapes import SessionData, SessionItem, SessionsPage, SpanItem
+    from sojourn_gateway.apis.agentmark.shapes import SessionData, SessionItem, SessionsPage
     from sojourn_gateway.command.output import Output
     from sojourn_gateway.command.source import Source
+    from sojourn_gateway.settings import Settings
 
-__all__ = ["list_sessions", "show_session"]
+__all__ = ["add_sessions", "list_sessions", "show_session"]
 
 _STATE_STYLES: Final = {"open": "cyan", "Success": "green", "Fail": "red", "Indeterminate": "yellow"}
-_STEP_STYLES: Final = {
-    "model": "magenta",
-    "embedding": "magenta",
-    "tool": "yellow",
-    "agent": "green",
-    "retrieval": "blue",
-}
+_COLUMNS: Final = Columns(
+    wide="Session",
+    numbers=frozenset({"Duration", "Turns", "Calls", "Tokens", "Cost", "Errors"}),
+    leave_first=("Turns", "Duration", "Calls", "Errors", "Started", "Tokens", "State"),
+)
+_ID_WIDTH: Final = 13
+_ID_MOST: Final = 24
 
 
-def list_sessions(home: Home, output: Output, asked: argparse.Namespace) -> int:
+def add_sessions(parser: argparse.ArgumentParser) -> None:
+    """The options of `sojourn sessions`."""
+    add_list_options(parser, "sessions", get_args(SortSessions), "start")
+    parser.add_argument("--state", choices=get_args(EndState), default=None, help="only those that stand so")
+    parser.add_argument("--user", default=None, help="only those of this user")
+    parser.add_argument("--all", action="store_true", help="also traces that carry no session id")
+    actions = parser.add_subparsers(dest="action", metavar="show")
+    show = actions.add_parser("show", help="show one session as a tree")
+    show.add_argument("id", help="its id, or the first characters of it")
+    show.add_argument("--json", action="store_true", help="print JSON")
+    add_project(show)
+
+
+def list_sessions(home: Home, output: Output, asked: argparse.Namespace, settings: Settings) -> int:
     """Print the sessions that the options select."""
-    ask = SessionsAsk(
-        limit=asked.limit,
-        sort_by=asked.sort,
-        descending=not asked.ascending,
-        search=asked.search,
-        state=asked.state,
-        user_id=asked.user,
-        include_implicit=asked.all,
-    )
-    with open_source(home) as source:
-        page = source.sessions(ask)
+    query = {
+        **list_query("sessions", asked),
+        "state": asked.state,
+        "user_id": asked.user,
+        "include_implicit": "true" if asked.all else None,
+    }
+    with open_source(home, settings, asked.project) as source:
+        page = cast("SessionsPage", source.page("sessions", query))
     if output.json:
         output.print_json(page)
     else:
-        _print_list(output.console(), page, narrowed=bool(asked.search or asked.state or asked.user))
+        _print_list(output.console(), page, chosen=narrowed(asked))
     return 0
 
 
-def show_session(home: Home, output: Output, wanted: str) -> int:
+def show_session(home: Home, output: Output, wanted: str, settings: Settings, project: str | None = None) -> int:
     """Print the session whose id is, or begins with, `wanted`."""
-    with open_source(home) as source:
+    with open_source(home, settings, project) as source:
         session = source.session(wanted) or source.session(_completed(source, wanted))
     if session is None:
         raise GatewayFault(f"no session has the id {wanted!r}")
@@ -74,7 +83,8 @@ def show_session(home: Home, output: Output, wanted: str) -> int:
 
 
 def _completed(source: Source, prefix: str) -> str:
-    page = source.sessions(SessionsAsk(limit=1000, search=prefix, include_implicit=True))
+    query = {"limit": "1000", "search": prefix, "include_implicit": "true"}
+    page = cast("SessionsPage", source.page("sessions", query))
     found = [session["id"] for session in page["data"] if session["id"].startswith(prefix)]
     if not found or not prefix:
         raise GatewayFault(f"no session has the id {prefix!r}; `sojourn sessions` lists them")
@@ -84,40 +94,43 @@ def _completed(source: Source, prefix: str) -> str:
     return found[0]
 
 
-def _print_list(console: Console, page: SessionsPage, *, narrowed: bool) -> None:
+def _print_list(console: Console, page: SessionsPage, *, chosen: bool) -> None:
     if not page["data"]:
-        if narrowed:
+        if chosen:
             console.print("No session matches.")
         else:
             console.print("Nothing recorded yet. Add two lines to a program that calls a model:\n")
             console.print("    import sojourn\n    sojourn.init()\n")
         return
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    table.add_column("Session", overflow="ellipsis", no_wrap=True, ratio=1, min_width=16)
-    table.add_column("Id", no_wrap=True, style="dim")
-    table.add_column("State", no_wrap=True)
-    table.add_column("Started", no_wrap=True)
-    for name in ("Duration", "Turns", "Calls", "Tokens", "Cost", "Errors"):
-        table.add_column(name, justify="right", no_wrap=True)
     now_ns = time.time_ns()
-    for session in page["data"]:
-        table.add_row(
-            words(wording.excerpt(session["name"] or session["first_input"] or "(no name)", 60)),
-            words(session["id"][:13]),
-            words(session["state"], _STATE_STYLES.get(session["state"], "")),
-            wording.ago(_nanoseconds(session["start"]), now_ns),
-            wording.duration(session["latency_ms"] / 1000),
-            wording.count(session["trace_count"]),
-            wording.count(session["model_calls"]),
-            wording.short_count(session["total_tokens"]),
-            _cost(session),
-            Text(str(session["errors"]), style="red") if session["errors"] else "",
-        )
-    console.print(table)
-    total = page["pagination"]["total"]
-    if total > len(page["data"]):
-        console.print(f"{len(page['data'])} of {wording.plural(total, 'session')}; --limit shows more", style="dim")
-    console.print("sojourn sessions show ID  shows one whole; the first characters of the id are enough", style="dim")
+    told = _id_length([session["id"] for session in page["data"]])
+    rows = [_cells(session, told, now_ns) for session in page["data"]]
+    print_table(console, rows, _COLUMNS)
+    print_place(console, page["pagination"], len(page["data"]), "session")
+    if console.is_terminal:
+        console.print("sojourn sessions show ID  shows one whole; its first characters are enough", style="dim")
+
+
+def _id_length(ids: list[str]) -> int:
+    """How many characters of an id tell those listed from one another; ids that one chose begin alike."""
+    widths = range(_ID_WIDTH, _ID_MOST)
+    return next((width for width in widths if len({one[:width] for one in ids}) == len(ids)), _ID_MOST)
+
+
+def _cells(session: SessionItem, told: int, now_ns: int) -> dict[str, Text]:
+    """A line of the list, by the heads of its columns."""
+    return {
+        "Session": words(wording.excerpt(session["name"] or session["first_input"] or "(no name)", 60)),
+        "Id": words(session["id"] if len(session["id"]) <= told + 3 else session["id"][:told], "dim"),
+        "State": words(session["state"], _STATE_STYLES.get(session["state"], "")),
+        "Started": Text(wording.ago(nanoseconds(session["start"]), now_ns)),
+        "Duration": Text(wording.duration(session["latency_ms"] / 1000)),
+        "Turns": Text(wording.count(session["trace_count"])),
+        "Calls": Text(wording.count(session["model_calls"])),
+        "Tokens": Text(wording.short_count(session["total_tokens"])),
+        "Cost": Text(_cost(session)),
+        "Errors": Text(str(session["errors"]) if session["errors"] else "", style="red"),
+    }
 
 
 def _print_session(console: Console, session: SessionData) -> None:
@@ -128,7 +141,7 @@ def _print_session(console: Console, session: SessionData) -> None:
     if session["reason"]:
         title.append_text(words(f"  {session['reason']}", "dim"))
     console.print(title)
-    started = wording.clock(_nanoseconds(session["start"]))
+    started = wording.clock(nanoseconds(session["start"]))
     console.print(words(f"id {session['id']} · {started}", "dim"))
     tokens = f"{wording.count(session['total_tokens'])} tokens"
     split = [f"{wording.count(session['input_tokens'])} in", f"{wording.count(session['output_tokens'])} out"]
@@ -147,84 +160,30 @@ def _print_session(console: Console, session: SessionData) -> None:
         _cost(session) or "no cost",
         wording.plural(session["errors"], "error"),
     ]
-    console.print(" · ".join(facts))
+    for line in break_lines(facts, console.width):
+        console.print(line)
     if session["tags"]:
         console.print(words(f"tags {', '.join(session['tags'])}", "dim"))
     spans = session.get("spans", [])
     if not spans:
         console.print("\nNo steps were recorded.")
+        _print_errors_by_hand(console, session)
         return
     console.print()
-    console.print(_tree(spans, console.width))
+    console.print(draw_tree(spans, console.width))
     for span in spans:
         if span["status"] == "ERROR":
             why = span["status_message"] or span["error_type"] or "failed"
             console.print(words(f"error in {span['name']}: {wording.excerpt(why, 300)}", "red"))
+    _print_errors_by_hand(console, session)
 
 
-def _tree(spans: list[SpanItem], width: int) -> Table:
-    """The steps as a table that cuts names to fit `width`, and never a number."""
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("Step", overflow="ellipsis", no_wrap=True)
-    table.add_column("Model", overflow="ellipsis", no_wrap=True, style="dim")
-    for name in ("Start", "Duration", "Tokens", "Cost"):
-        table.add_column(name, justify="right", no_wrap=True)
-    begin_ns = min(_nanoseconds(span["timestamp"]) for span in spans)
-    for span, guide in zip(spans, _guides([span["depth"] for span in spans]), strict=True):
-        name = span["tool_name"] or span["name"] or "(unnamed)"
-        failed = span["status"] == "ERROR"
-        step = Text(guide, style="dim")
-        step.append_text(words(name, "red" if failed else _STEP_STYLES.get(span["step"], "")))
-        if failed:
-            step.append(" ✗", style="red")
-        table.add_row(
-            step,
-            words(span["model"] or ""),
-            f"+{wording.duration((_nanoseconds(span['timestamp']) - begin_ns) / 1e9)}",
-            Text("running", style="cyan") if span["pending"] else wording.duration(span["duration_ms"] / 1000),
-            f"{wording.count(span['input_tokens'])} → {wording.count(span['output_tokens'])}" if span["tokens"] else "",
-            _span_cost(span),
-        )
-    step_column, model_column, *numbers = table.columns
-    for column in numbers:
-        column.width = _longest(column)
-    names = width - sum((column.width or 0) + 2 for column in numbers) - 2
-    # The step tells most; the model, which its name often repeats, gets what is left.
-    step_column.width = max(12, min(_longest(step_column), names - min(12, _longest(model_column)) - 2))
-    model_column.width = max(5, min(_longest(model_column), names - step_column.width - 2))
-    return table
-
-
-def _longest(column: Column) -> int:
-    cells = [column.header, *(cell for cell in column.cells)]
-    return max(cell_len(cell.plain if isinstance(cell, Text) else str(cell)) for cell in cells)
-
-
-def _guides(depths: list[int]) -> list[str]:
-    """The branches before each name, of a tree written down parents first."""
-    guides: list[str] = []
-    # Seen from the end: whether something still follows on a level below the same parent.
-    open_levels: set[int] = set()
-    for depth in reversed(depths):
-        open_levels = {level for level in open_levels if level <= depth}
-        branch = "" if depth == 0 else ("├─ " if depth in open_levels else "└─ ")
-        guides.append("".join("│  " if level in open_levels else "   " for level in range(1, depth)) + branch)
-        open_levels.add(depth)
-    return guides[::-1]
+def _print_errors_by_hand(console: Console, session: SessionData) -> None:
+    """Where to read errors that no step tells: those that the program recorded itself."""
+    failed = any(span["status"] == "ERROR" for span in session.get("spans", []))
+    if session["errors"] and not failed:
+        console.print(words("what went wrong stands in the session's log, on its page in the dashboard", "red"))
 
 
 def _cost(session: SessionItem | SessionData) -> str:
-    usd = session["cost_usd"]
-    if usd is None:
-        return "unpriced" if session["unpriced"] else ""
-    return wording.money(Decimal(usd)) + (f" + {session['unpriced']} unpriced" if session["unpriced"] else "")
-
-
-def _span_cost(span: SpanItem) -> str:
-    if span["cost_usd"] is None:
-        return "unpriced" if span["cost_source"] == "unpriced" else ""
-    return wording.money(Decimal(span["cost_usd"]))
-
-
-def _nanoseconds(moment: str) -> int:
-    return int(datetime.fromisoformat(moment).timestamp() * 1000) * 1_000_000
+    return dollars(session["cost_usd"], session["unpriced"])

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar
 
+from sojourn import semconv
 from sojourn_gateway import wording
 from sojourn_gateway.model.messages import Media, Message, Reasoning, Text, ToolCall, ToolResult, parse_messages
+from sojourn_gateway.model.tree import Placed
+from sojourn_gateway.web.decided import read_decided
 from sojourn_gateway.web.links import session_href
 from sojourn_gateway.web.marks import span_cost_mark
+from sojourn_gateway.web.pictures import picture_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sojourn_gateway.model.span import Span
     from sojourn_gateway.web.marks import CostMark
 
-__all__ = ["Conversation", "Entry", "Turn", "transcribe"]
+__all__ = [
+    "Call", "Conversation", "Entry", "Heard", "Turn", "is_silent", "listen", "outermost", "tell",
+]  # fmt: skip
 
-CALLS: Final = 300
-"""How many model calls a page transcribes before it stops and says so."""
+NOTES: Final = 300
+"""How many decisions, hand-overs, checks and changes of state stand between them."""
 _MOST: Final = 8_000
+_MOST_PICTURES: Final = 16_000_000
+"""Characters of pictures in a page; the steps of the others show them."""
 _IDLE_NS: Final = 5_000_000_000
 
 Speaker = Literal["system", "user", "assistant", "tool", "other"]
@@ -61,6 +69,7 @@ class Entry:
     """How many characters of the text were left out."""
     reasoning: str
     calls: tuple[Call, ...]
+    pictures: tuple[str, ...]
     href: str
     span_id: str
     trace_id: str
@@ -70,6 +79,10 @@ class Entry:
     cost: CostMark | None = None
     error: str = ""
     pending: bool = False
+    note: bool = False
+    """It tells what was decided; nobody said it."""
+    warned: bool = False
+    """A check that was not passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +104,7 @@ class Conversation:
     turns: tuple[Turn, ...]
     silent: bool
     left_out: int
+    """How many calls of models follow those that are told."""
 
 
 @dataclass(slots=True)
@@ -100,8 +114,8 @@ class _Memory:
     threads: list[list[Message]] = field(default_factory=list[list[Message]])
     seen: set[Message] = field(default_factory=set[Message])
 
-    def fresh(self, messages: Sequence[Message], answers: Sequence[Message]) -> list[Message]:
-        """The messages that this call adds to the longest history that it continues."""
+    def fresh(self, messages: Sequence[Message], answers: Sequence[Message], *, begins: bool) -> list[Message]:
+        """The messages that this call adds to the longest history that it continues; when it `begins` a turn, one."""
         best = max(self.threads, key=lambda thread: _common(thread, messages), default=None)
         known = _common(best, messages) if best is not None else 0
         # Histories are also cut and summarised, so beyond the common begin only what was never shown is new, and
@@ -109,6 +123,9 @@ class _Memory:
         last = len(messages) - 1
         new = [said for at, said in enumerate(messages) if at >= known and (at == last or said not in self.seen)]
         whole = [*messages, *answers]
+        if begins and not new and messages and messages[last].role.lower() in ("user", "human"):
+            # The same question once more, from the beginning: it was asked in this turn too.
+            new = [messages[last]]
         if best is not None and known == len(best):
             self.threads.remove(best)
         self.threads = [*self.threads[-15:], whole]
@@ -116,41 +133,93 @@ class _Memory:
         return new
 
 
-def transcribe(session_id: str, spans: Sequence[Span]) -> Conversation:
-    """The conversation that a session's spans, in order of start, hold."""
-    calls = _outermost(spans)
-    shown = calls[:CALLS]
-    tools = {span.tool_call_id: span for span in spans if span.step == "tool" and span.tool_call_id}
-    asked = [parse_messages(span.system, role="system") + parse_messages(span.input, role="user") for span in shown]
-    said = [parse_messages(span.output, role="assistant") for span in shown]
-    results = {
-        part.id: part.result
-        for messages in asked
-        for message in messages
-        for part in message.parts
-        if isinstance(part, ToolResult) and part.id
-    }
-    offered = {
-        part.id
-        for messages in [*asked, *said]
-        for message in messages
-        for part in message.parts
-        if isinstance(part, ToolCall)
-    }
+class Stepped(Placed, Protocol):
+    """What tells the outermost calls of models."""
+
+    @property
+    def step(self) -> str: ...
+
+
+S = TypeVar("S", bound=Stepped)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Calls of models, in order of start, and the messages that went into them and came out."""
+
+    calls: tuple[Span, ...]
+    asked: tuple[Sequence[Message], ...]
+    said: tuple[Sequence[Message], ...]
+
+    @property
+    def offered(self) -> set[str]:
+        """The ids of the tool calls that these messages ask for."""
+        parts = (part for messages in [*self.asked, *self.said] for message in messages for part in message.parts)
+        return {part.id for part in parts if isinstance(part, ToolCall)}
+
+    @property
+    def results(self) -> dict[str, str]:
+        """What the model was told that a tool gave back, by the id of the call."""
+        parts = (part for messages in self.asked for message in messages for part in message.parts)
+        return {part.id: part.result for part in parts if isinstance(part, ToolResult) and part.id}
+
+
+def listen(calls: Sequence[Span]) -> Heard:
+    """Read the messages of some calls."""
+    return Heard(
+        tuple(calls),
+        tuple(parse_messages(span.system, role="system") + parse_messages(span.input, role="user") for span in calls),
+        tuple(parse_messages(span.output, role="assistant") for span in calls),
+    )
+
+
+def is_silent(heard: Heard) -> bool:
+    """Whether models were called and nothing of what was said was recorded."""
+    return bool(heard.calls) and not any((*heard.asked, *heard.said)) and all(span.end_ns for span in heard.calls)
+
+
+def tell(
+    session_id: str,
+    heard: Heard,
+    tools: Mapping[str, Span],
+    notes: Sequence[Span],
+    names: Mapping[str, str],
+    *,
+    skip: int = 0,
+    number: int = 1,
+) -> tuple[Turn, ...]:
+    """The turns of some calls.
+
+    `tools` are the steps that ran tools by the id of the call, `names` those of the traces; among `notes` are the steps
+    that say what was decided. The first `skip` calls are known to the reader and are there to be remembered; the turn
+    of the first one behind them has `number`.
+    """
+    results, offered = heard.results, heard.offered
     memory = _Memory()
-    roots = {span.trace_id: span for span in reversed(spans) if span.parent_id is None}
-    turns: list[Turn] = []
     heard_ns: int | None = None
-    lines = list(zip(shown, asked, said, strict=True))
-    for number, (trace_id, group) in enumerate(groupby(lines, key=lambda line: line[0].trace_id), 1):
+    for at in range(skip):
+        begins = at == 0 or heard.calls[at].trace_id != heard.calls[at - 1].trace_id
+        memory.fresh(heard.asked[at], heard.said[at], begins=begins)
+        heard_ns = max(heard_ns or 0, heard.calls[at].end_ns or heard.calls[at].start_ns)
+    goes_on = heard.calls[skip - 1].trace_id if skip else ""
+    waiting_in = _notes(session_id, notes)
+    turns: list[Turn] = []
+    lines = list(zip(heard.calls, heard.asked, heard.said, strict=True))[skip:]
+    last = {span.trace_id: span for span, _, _ in lines}
+    room = _MOST_PICTURES
+    for count, (trace_id, group) in enumerate(groupby(lines, key=lambda line: line[0].trace_id)):
         entries: list[Entry] = []
         own = list(group)
         first = own[0][0]
         idle_ns = 0 if heard_ns is None else first.start_ns - heard_ns
+        waiting = waiting_in.get(trace_id, [])
         for span, before, after in own:
+            while waiting and waiting[0][0] < span.start_ns:
+                entries.append(waiting.pop(0)[1])
+            begins = span is first and (count > 0 or trace_id != goes_on)
             entries += [
                 _entry(session_id, span, message, tools, results)
-                for message in memory.fresh(before, after)
+                for message in memory.fresh(before, after, begins=begins)
                 if not _answers_only(message, offered)
             ]
             # A call that has not answered, or never will, still stands in its place.
@@ -158,35 +227,69 @@ def transcribe(session_id: str, spans: Sequence[Span]) -> Conversation:
             answers = (Message("assistant", ()),) if silent else after
             entries += [_answer(session_id, span, message, tools, results) for message in answers]
             heard_ns = max(heard_ns or 0, span.end_ns or span.start_ns)
+        if own[-1][0] is last[trace_id]:
+            entries += [entry for _, entry in waiting]
+        for place, entry in enumerate(entries):
+            room -= sum(map(len, entry.pictures))
+            if entry.pictures and room < 0:
+                entries[place] = replace(entry, pictures=())
         turns.append(
             Turn(
-                number=number,
-                name=roots[trace_id].name if trace_id in roots else first.name,
+                number=number + count,
+                name=names.get(trace_id, first.name),
                 at=wording.clock(first.start_ns),
                 idle=wording.duration(idle_ns / 1e9) if idle_ns > _IDLE_NS else "",
                 entries=tuple(entries),
             )
         )
-    unsaid = bool(shown) and not any(asked) and not any(said) and all(span.end_ns for span in shown)
-    return Conversation(tuple(turns), unsaid, len(calls) - len(shown))
+    return tuple(turns)
 
 
-def _outermost(spans: Sequence[Span]) -> list[Span]:
-    """Model calls that stand under no other model call: a framework's, not the provider's below it again."""
-    by_id = {(span.trace_id, span.span_id): span for span in spans}
-    found: list[Span] = []
+def _notes(session_id: str, spans: Sequence[Span]) -> dict[str, list[tuple[int, Entry]]]:
+    """What was decided between the calls, by trace, with the time of each."""
+    found: dict[str, list[tuple[int, Entry]]] = {}
+    left = NOTES
     for span in spans:
-        if span.step != "model":
+        decided = read_decided(span)
+        if decided is None or decided.repeats or not decided.sentence or span.step in ("model", "tool") or not left:
             continue
-        parent, steps = by_id.get((span.trace_id, span.parent_id or "")), 0
-        while parent is not None and parent.step != "model" and steps < 100:
-            parent, steps = by_id.get((parent.trace_id, parent.parent_id or "")), steps + 1
-        if parent is None or parent.step != "model":
-            found.append(span)
+        left -= 1
+        entry = Entry(
+            speaker="other",
+            role=decided.label,
+            text=decided.sentence,
+            cut=0,
+            reasoning="",
+            calls=(),
+            pictures=(),
+            href=session_href(session_id, view="conversation", span=span.span_id),
+            span_id=span.span_id,
+            trace_id=span.trace_id,
+            note=decided.kind != "response",
+            warned=decided.kind == "guardrail" and span.attributes.get(semconv.GUARDRAIL_PASSED) is False,
+        )
+        found.setdefault(span.trace_id, []).append((span.start_ns, entry))
     return found
 
 
-def _entry(session_id: str, span: Span, message: Message, tools: dict[str, Span], results: dict[str, str]) -> Entry:
+def outermost(steps: Sequence[S]) -> list[S]:
+    """Model calls that stand under no other model call: a framework's, not the provider's below it again."""
+    by_id = {(step.trace_id, step.span_id): step for step in steps}
+    found: list[S] = []
+    for step in steps:
+        if step.step != "model":
+            continue
+        parent, tried = by_id.get((step.trace_id, step.parent_id or "")), 0
+        while parent is not None and parent.step != "model" and tried < 100:
+            parent, tried = by_id.get((parent.trace_id, parent.parent_id or "")), tried + 1
+        if parent is None or parent.step != "model":
+            found.append(step)
+    return found
+
+
+def _entry(
+    session_id: str, span: Span, message: Message, tools: Mapping[str, Span], results: Mapping[str, str]
+) -> Entry:
     text = "\n\n".join(_words(message))
     return Entry(
         speaker=_SPEAKERS.get(message.role.lower(), "other"),
@@ -195,13 +298,16 @@ def _entry(session_id: str, span: Span, message: Message, tools: dict[str, Span]
         cut=max(0, len(text) - _MOST),
         reasoning="\n\n".join(part.text for part in message.parts if isinstance(part, Reasoning))[:_MOST],
         calls=tuple(_call(session_id, p, tools, results) for p in message.parts if isinstance(p, ToolCall)),
+        pictures=tuple(filter(None, (picture_of(p.text) for p in message.parts if isinstance(p, Media)))),
         href=session_href(session_id, view="conversation", span=span.span_id),
         span_id=span.span_id,
         trace_id=span.trace_id,
     )
 
 
-def _answer(session_id: str, span: Span, message: Message, tools: dict[str, Span], results: dict[str, str]) -> Entry:
+def _answer(
+    session_id: str, span: Span, message: Message, tools: Mapping[str, Span], results: Mapping[str, str]
+) -> Entry:
     return replace(
         _entry(session_id, span, message, tools, results),
         model=span.model,
@@ -213,7 +319,7 @@ def _answer(session_id: str, span: Span, message: Message, tools: dict[str, Span
     )
 
 
-def _call(session_id: str, call: ToolCall, tools: dict[str, Span], results: dict[str, str]) -> Call:
+def _call(session_id: str, call: ToolCall, tools: Mapping[str, Span], results: Mapping[str, str]) -> Call:
     ran = tools.get(call.id)
     result = results.get(call.id)
     if ran is None:

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Final, Literal
 from sojourn import semconv
 from sojourn_gateway import wording
 from sojourn_gateway.model.messages import Media, Reasoning, Text, ToolCall, ToolResult, as_text, parse_messages
+from sojourn_gateway.web.decided import read_decided
+from sojourn_gateway.web.grades import grades_of
 from sojourn_gateway.web.links import session_href
 from sojourn_gateway.web.marks import span_cost_mark, step_label
+from sojourn_gateway.web.pictures import picture_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sojourn_gateway.model.messages import Message, Part
+    from sojourn_gateway.model.score import Score
     from sojourn_gateway.model.span import CostSource, Json, Span, SpanEvent
+    from sojourn_gateway.web.grades import Grade
 
 __all__ = ["Inspector", "inspect"]
 
@@ -29,6 +34,7 @@ _SHOWN_APART: Final = frozenset(
         semconv.TOOL_CALL_RESULT,
         semconv.INPUT,
         semconv.OUTPUT,
+        semconv.DECISION_CANDIDATES,
     }
 )
 
@@ -46,8 +52,9 @@ class Block:
     """A piece of content: who said it or what it is, and its text."""
 
     label: str
-    kind: Literal["text", "code", "reasoning"]
+    kind: Literal["text", "code", "reasoning", "picture"]
     text: str
+    """What is shown; of a picture its address."""
     cut: int
     """How many characters were left out."""
 
@@ -82,7 +89,10 @@ class Inspector:
     error: str
     error_type: str
     stacktrace: str
+    sentence: str
+    """What a step that is no call says, in words."""
     facts: tuple[Fact, ...]
+    candidates: tuple[str, ...]
     input: tuple[Block, ...]
     output: tuple[Block, ...]
     content_missing: bool
@@ -93,23 +103,30 @@ class Inspector:
     trace_id: str
     close_href: str
     json_href: str
+    view: str
+    grades: tuple[Grade, ...]
+    grade_href: str
+    """Where the form of a score is sent."""
 
 
-def inspect(session_id: str, span: Span, view: str = "") -> Inspector:
-    """The panel of one step; closing it leads back to the session's `view`."""
+def inspect(session_id: str, span: Span, view: str = "", *, scores: Sequence[Score] = ()) -> Inspector:
+    """The panel of one step with those of `scores` that are its own; closing it leads back to the session's `view`."""
     crash = next((event for event in span.events if event.name == semconv.EXCEPTION_EVENT), None)
     said: Mapping[str, Json] = {} if crash is None else crash.attributes
     spoken = span.step == "model"
+    decided = read_decided(span)
     return Inspector(
         name=span.tool_name or span.name,
-        step=span.step,
-        step_label=step_label(span.step),
+        step=span.step if decided is None else decided.kind,
+        step_label=step_label(span.step) if decided is None else decided.label,
         status=span.status,
         pending=span.end_ns is None,
         error=span.status_message or str(said.get(semconv.EXCEPTION_MESSAGE, "")),
         error_type=span.error_type or str(said.get(semconv.EXCEPTION_TYPE, "")),
         stacktrace=str(said.get(semconv.EXCEPTION_STACKTRACE, "")),
-        facts=tuple(_facts(span)),
+        sentence="" if decided is None else decided.sentence,
+        facts=tuple(_facts(span)) + (() if decided is None else tuple(Fact(*one) for one in decided.facts)),
+        candidates=() if decided is None else decided.candidates,
         input=_blocks(span.system, "system", spoken=True) + _blocks(span.input, "user", spoken=spoken),
         output=_blocks(span.output, "assistant", spoken=spoken),
         content_missing=spoken and span.input is None and span.output is None,
@@ -120,6 +137,9 @@ def inspect(session_id: str, span: Span, view: str = "") -> Inspector:
         trace_id=span.trace_id,
         close_href=session_href(session_id, view=view),
         json_href=f"/v1/traces/{span.trace_id}",
+        view=view,
+        grades=grades_of(session_id, [one for one in scores if one.resource_id == span.span_id], ()),
+        grade_href=session_href(session_id),
     )
 
 
@@ -182,7 +202,8 @@ def _message_blocks(message: Message) -> list[Block]:
             case ToolResult(_, result):
                 found.append(_block(f"{message.role} result", "code", result))
             case Media(what, text):
-                found.append(_block(what, "code", text))
+                picture = picture_of(text)
+                found.append(Block(what, "picture", picture, 0) if picture else _block(what, "code", text))
     return found
 
 

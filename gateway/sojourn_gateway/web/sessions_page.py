@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, get_args
+from urllib.parse import parse_qsl, urlsplit
 
 from sojourn_gateway import wording
 from sojourn_gateway.model.session import EndState, SessionsAsk, SortSessions
+from sojourn_gateway.query.filters import MOST_FILTER, parse_filter
 from sojourn_gateway.web.links import session_href, with_query
 from sojourn_gateway.web.marks import State, cost_mark, state_of
 
@@ -17,12 +21,23 @@ if TYPE_CHECKING:
     from sojourn_gateway.model.session import SessionSummary
     from sojourn_gateway.web.marks import CostMark
 
-__all__ = ["SessionsView", "Wish", "parse_wish", "view_sessions"]
+__all__ = ["EXAMPLES", "PAGE_SIZE", "SessionsView", "Wish", "parse_wish", "sessions_between", "view_sessions"]
 
 PAGE_SIZE: Final = 50
 
+EXAMPLES: Final = (
+    "errors > 0",
+    "cost > 0.01 and latency_ms > 60000",
+    'model contains "gpt" and tool_calls > 5',
+    "(user_id = ada or tags = refund) and failed_traces > 0",
+    "score__helpful < 0.5",
+    "metadata.plan = pro",
+    'last_error contains "timeout"',
+)
+
 _SORTS: Final[tuple[SortSessions, ...]] = get_args(SortSessions)
 _STATES: Final[tuple[EndState, ...]] = get_args(EndState)
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _TEXT_FIRST: Final = frozenset({"name", "user_id", "state"})
 """Columns that a reader expects from A to Z at the first click; numbers from the largest."""
 
@@ -32,26 +47,34 @@ class Wish:
     """What the address asks for; the address and nothing else holds the state of the page."""
 
     search: str = ""
+    filter: str = ""
+    """In the filter language of the API and the command."""
     state: EndState | None = None
     user: str = ""
     tag: str = ""
+    since_ns: int | None = None
+    until_ns: int | None = None
+    """Begun before this."""
     implicit: bool = False
     sort: SortSessions = "start"
     descending: bool = True
     page: int = 1
 
     def ask(self) -> SessionsAsk:
-        """The query that answers it."""
+        """The query that answers it. Raises `BadFilter`."""
         return SessionsAsk(
             limit=PAGE_SIZE,
             offset=(self.page - 1) * PAGE_SIZE,
             sort_by=self.sort,
             descending=self.descending,
+            since_ns=self.since_ns,
+            until_ns=None if self.until_ns is None else self.until_ns - 1,
             search=self.search or None,
             user_id=self.user or None,
             tag=self.tag or None,
             state=self.state,
             include_implicit=self.implicit,
+            where=parse_filter("sessions", self.filter) if self.filter else None,
         )
 
     def href(self) -> str:
@@ -61,9 +84,12 @@ class Wish:
             "/sessions",
             {
                 "q": self.search,
+                "filter": self.filter,
                 "state": self.state or "",
                 "user": self.user,
                 "tag": self.tag,
+                "since": "" if self.since_ns is None else _present_moment(self.since_ns),
+                "until": "" if self.until_ns is None else _present_moment(self.until_ns),
                 "implicit": "1" if self.implicit else "",
                 "sort": self.sort if (self.sort, self.descending) != (usual.sort, usual.descending) else "",
                 "order": "" if self.descending else "asc",
@@ -74,7 +100,8 @@ class Wish:
     @property
     def narrowed(self) -> bool:
         """Whether it leaves sessions out."""
-        return bool(self.search or self.state or self.user or self.tag)
+        between = self.since_ns is not None or self.until_ns is not None
+        return bool(self.search or self.filter or self.state or self.user or self.tag or between)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +133,8 @@ class Row:
     untitled: bool
     first_input: str
     last_output: str
+    trouble: str
+    """The last error; of a session that failed without one, its reason."""
     state: State
     user: str
     user_href: str
@@ -132,7 +161,13 @@ class SessionsView:
     rows: tuple[Row, ...]
     states: tuple[Choice, ...]
     chosen: tuple[Choice, ...]
-    """User and tag filters that are on; their address takes them off."""
+    """Filters that are on beside search and state; their address takes them off."""
+    fault: str
+    """What is wrong with the filter, when it was not understood; then no session is shown."""
+    examples: tuple[str, ...]
+    """Filters that tell the language."""
+    carried: tuple[tuple[str, str], ...]
+    """What a new search or filter keeps of the wish: names and values of hidden fields."""
     implicit: Choice
     total: str
     span: str
@@ -148,18 +183,26 @@ def parse_wish(query: QueryParams) -> Wish:
     page = query.get("page", "")
     return Wish(
         search=query.get("q", "").strip()[:500],
+        filter=query.get("filter", "").strip()[:MOST_FILTER],
         state=state if state in _STATES else None,
         user=query.get("user", "")[:512],
         tag=query.get("tag", "")[:512],
+        since_ns=_parse_moment(query.get("since", "")),
+        until_ns=_parse_moment(query.get("until", "")),
         implicit=query.get("implicit") == "1",
         sort=sort if sort in _SORTS else "start",
         descending=query.get("order") != "asc",
-        page=int(page) if page.isascii() and page.isdigit() and 0 < int(page) < 1_000_000 else 1,
+        page=int(page) if re.fullmatch(r"[1-9]\d{0,5}", page, re.ASCII) else 1,
     )
 
 
-def view_sessions(wish: Wish, page: Page[SessionSummary], now_ns: int) -> SessionsView:
-    """The page that answers a wish."""
+def sessions_between(since_ns: int, until_ns: int) -> str:
+    """The address of the list of the sessions that began in a stretch of time, its end left out."""
+    return Wish(since_ns=since_ns, until_ns=until_ns).href()
+
+
+def view_sessions(wish: Wish, page: Page[SessionSummary], now_ns: int, *, fault: str = "") -> SessionsView:
+    """The page that answers a wish; `fault` says why it could not be answered."""
     first, last = page.offset + 1, page.offset + len(page.items)
     return SessionsView(
         wish=wish,
@@ -167,6 +210,9 @@ def view_sessions(wish: Wish, page: Page[SessionSummary], now_ns: int) -> Sessio
         rows=tuple(_row(wish, session, now_ns) for session in page.items),
         states=tuple(_state_choices(wish)),
         chosen=tuple(_chosen(wish)),
+        fault=fault,
+        examples=EXAMPLES,
+        carried=tuple(_carried(wish)),
         implicit=Choice("Traces without a session", _at(replace(wish, implicit=not wish.implicit)), wish.implicit),
         total=wording.plural(page.total, "session"),
         span=f"{first:,}–{last:,} of {page.total:,}" if page.items else "",
@@ -200,14 +246,16 @@ def _column(wish: Wish, label: str, name: str, sort: str | None) -> Column:
 
 
 def _row(wish: Wish, session: SessionSummary, now_ns: int) -> Row:
-    first_input = wording.excerpt(session.first_input or "", 160)
+    first_input = wording.excerpt(_worded(session.first_input), 160)
+    failed = session.last_error or (session.reason if session.state == "Fail" else "")
     return Row(
         id=session.id,
         href=session_href(session.id),
         title=session.name or first_input or session.id,
         untitled=not session.name,
         first_input=first_input if session.name else "",
-        last_output=wording.excerpt(session.last_output or "", 160),
+        last_output=wording.excerpt(_worded(session.last_output), 160),
+        trouble=wording.excerpt(failed, 160),
         state=state_of(session),
         user=session.user_id,
         user_href=_at(replace(wish, user=session.user_id)),
@@ -224,6 +272,11 @@ def _row(wish: Wish, session: SessionSummary, now_ns: int) -> Row:
         errors=session.errors,
         implicit=session.implicit,
     )
+
+
+def _worded(text: str | None) -> str:
+    """What says something: a tool that was given nothing has an input all the same."""
+    return "" if text in (None, "{}", "[]", "null", '""') else text
 
 
 def _state_choices(wish: Wish) -> list[Choice]:
@@ -243,7 +296,30 @@ def _chosen(wish: Wish) -> list[Choice]:
         found.append(Choice(f"user: {wish.user}", _at(replace(wish, user="")), True))
     if wish.tag:
         found.append(Choice(f"tag: {wish.tag}", _at(replace(wish, tag="")), True))
+    if wish.since_ns is not None or wish.until_ns is not None:
+        since = "" if wish.since_ns is None else f" from {wording.clock(wish.since_ns)}"
+        until = "" if wish.until_ns is None else f" until {wording.clock(wish.until_ns)}"
+        found.append(Choice(f"begun{since}{until}", _at(replace(wish, since_ns=None, until_ns=None)), True))
     return found
+
+
+def _carried(wish: Wish) -> list[tuple[str, str]]:
+    """Search and filter have fields of their own; a new one begins at the first page."""
+    rest = replace(wish, search="", filter="", page=1).href()
+    return parse_qsl(urlsplit(rest).query)
+
+
+def _parse_moment(told: str) -> int | None:
+    if not _MOMENT.fullmatch(told):
+        return None
+    try:
+        return max(int(datetime.fromisoformat(told).timestamp()), 0) * 1_000_000_000
+    except (ValueError, OverflowError):
+        return None
+
+
+def _present_moment(time_ns: int) -> str:
+    return f"{datetime.fromtimestamp(time_ns // 1_000_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _at(wish: Wish) -> str:

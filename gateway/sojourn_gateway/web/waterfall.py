@@ -5,24 +5,28 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sojourn_gateway import wording
 from sojourn_gateway.model.tree import forest, walk
+from sojourn_gateway.web.decided import read_decided
 from sojourn_gateway.web.links import session_href
 from sojourn_gateway.web.marks import span_cost_mark, step_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from sojourn_gateway.model.glance import Glance
     from sojourn_gateway.model.span import Span
     from sojourn_gateway.model.tree import Node
     from sojourn_gateway.web.marks import CostMark
 
-__all__ = ["Scale", "Waterfall", "draw"]
+__all__ = ["MOST_ROWS", "ROWS", "Layout", "Scale", "Waterfall", "draw"]
 
-ROWS: Final = 1000
-"""How many rows a page shows before it offers the rest."""
+ROWS: Final = 200
+"""How many rows a page shows at first, and how many more at a time."""
+MOST_ROWS: Final = 2000
+"""The most that one answer shows."""
 _DEEPEST: Final = 12
 _IDLE_NS: Final = 2_000_000_000
 _FOLD: Final = 3.0
@@ -88,14 +92,51 @@ class Waterfall:
     bars: tuple[Bar, ...]
     ticks: tuple[Tick, ...]
     folds: tuple[Fold, ...]
-    hidden: int
-    """Rows that this page leaves out."""
+    first: int
+    """Where among all rows the shown ones begin, counted from 0."""
+    later: int
+    """How many rows follow those that are shown."""
+    total: int
+    error_after: str
+    """The span of the first failed step behind those that are shown; empty when there is none."""
+
+
+class Layout:
+    """All rows of a session in the order in which one reads them, and the axis that they share."""
+
+    def __init__(self, steps: Sequence[Glance], until_ns: int, *, found_alone: bool = False) -> None:
+        """Arrange steps; `until_ns` is where those that are unfinished end for now.
+
+        With `found_alone` only those that were looked for have rows.
+        """
+        self.until_ns = until_ns
+        self.scale = Scale(steps, until_ns)
+        nodes = list(walk(forest(steps)))
+        self.errors = _errors_below(nodes)
+        self.nodes = [node for node in nodes if node.span.found] if found_alone else nodes
+
+    def at(self, span_id: str) -> int | None:
+        """In which row a span stands."""
+        return next((at for at, node in enumerate(self.nodes) if node.span.span_id == span_id), None)
+
+    def shown(self, first: int, count: int) -> list[Glance]:
+        """The steps of some rows."""
+        return [node.span for node in self.nodes[first : first + count]]
+
+
+class Stretch(Protocol):
+    """What lasts from a start to an end, which is None while it runs."""
+
+    @property
+    def start_ns(self) -> int: ...
+    @property
+    def end_ns(self) -> int | None: ...
 
 
 class Scale:
     """Where a moment stands on the axis, in percent."""
 
-    def __init__(self, spans: Iterable[Span], until_ns: int) -> None:
+    def __init__(self, spans: Iterable[Stretch], until_ns: int) -> None:
         busy = _united([(span.start_ns, _end(span, until_ns)) for span in spans])
         self.begin_ns = busy[0][0] if busy else until_ns
         self.end_ns = busy[-1][1] if busy else until_ns
@@ -143,36 +184,54 @@ class Scale:
 
 
 def draw(
-    session_id: str, spans: Sequence[Span], until_ns: int, chosen: Span | None, *, everything: bool = False
+    session_id: str,
+    layout: Layout,
+    lines: Mapping[tuple[str, str], Span],
+    chosen: tuple[str, str] | None,
+    *,
+    first: int = 0,
+    count: int = ROWS,
+    find: str = "",
 ) -> Waterfall:
-    """The waterfall of a session; `until_ns` is where the bars of unfinished steps end for now."""
-    scale = Scale(spans, until_ns)
-    nodes = list(walk(forest(spans)))
-    errors = _errors_below(nodes)
-    shown = nodes if everything else nodes[:ROWS]
-    bars = tuple(_bar(session_id, node, scale, until_ns, chosen, errors) for node in shown)
-    return Waterfall(_with_idle(bars, shown, scale), scale.ticks(), scale.folds(), len(nodes) - len(shown))
+    """`count` rows of a session from the row `first` on; `lines` holds what is told of their steps.
+
+    What was looked for with `find` stays in the address of each step.
+    """
+    nodes = layout.nodes[first : first + count]
+    told = [(node, lines[node.span.key]) for node in nodes if node.span.key in lines]
+    bars = tuple(
+        _bar(session_href(session_id, find=find, span=span.span_id), node, span, layout, chosen) for node, span in told
+    )
+    failed = next((node.span.span_id for node in layout.nodes[first + count :] if node.span.status == "error"), "")
+    return Waterfall(
+        _with_idle(bars, [node for node, _ in told], layout.scale),
+        layout.scale.ticks(),
+        layout.scale.folds(),
+        first,
+        max(0, len(layout.nodes) - first - count),
+        len(layout.nodes),
+        failed,
+    )
 
 
-def _bar(
-    session_id: str, node: Node, scale: Scale, until_ns: int, chosen: Span | None, errors: dict[tuple[str, str], int]
-) -> Bar:
-    span = node.span
+def _bar(href: str, node: Node[Glance], span: Span, layout: Layout, chosen: tuple[str, str] | None) -> Bar:
+    scale, until_ns = layout.scale, layout.until_ns
     left = scale.at(span.start_ns)
+    decided = read_decided(span)
     width = max(_LEAST, scale.at(_end(span, until_ns)) - left)
     return Bar(
         span_id=span.span_id,
         trace_id=span.trace_id,
-        href=session_href(session_id, span=span.span_id),
+        href=href,
         name=_name(span),
-        detail=_detail(span),
-        step=span.step,
-        step_label=step_label(span.step),
+        detail=_detail(span) if decided is None else decided.sentence,
+        step=span.step if decided is None else decided.kind,
+        step_label=step_label(span.step) if decided is None else decided.label,
         depth=min(node.depth, _DEEPEST),
         level=node.depth + 1,
         failed=span.status == "error",
         pending=span.end_ns is None,
-        errors_below=errors[span.trace_id, span.span_id] if node.depth == 0 else 0,
+        errors_below=layout.errors[node.span.key] if node.depth == 0 else 0,
         x=round(min(left, 100 - width), 3),
         width=round(width, 3),
         duration="running" if span.duration_ns is None else wording.duration(span.duration_ns / 1e9),
@@ -180,12 +239,12 @@ def _bar(
         tokens=wording.short_count(span.tokens.total) if span.tokens.total else "",
         tokens_exactly=f"{span.tokens.input:,} in, {span.tokens.output:,} out",
         cost=span_cost_mark(span),
-        chosen=chosen is not None and (chosen.trace_id, chosen.span_id) == (span.trace_id, span.span_id),
+        chosen=chosen == node.span.key,
         has_children=bool(node.children),
     )
 
 
-def _with_idle(bars: tuple[Bar, ...], nodes: Sequence[Node], scale: Scale) -> tuple[Bar, ...]:
+def _with_idle(bars: tuple[Bar, ...], nodes: Sequence[Node[Glance]], scale: Scale) -> tuple[Bar, ...]:
     starts = {stop: wording.duration((stop - start) / 1e9) for start, stop in scale.folded}
     return tuple(
         replace(bar, idle=starts[node.span.start_ns]) if node.depth == 0 and node.span.start_ns in starts else bar
@@ -193,13 +252,11 @@ def _with_idle(bars: tuple[Bar, ...], nodes: Sequence[Node], scale: Scale) -> tu
     )
 
 
-def _errors_below(nodes: Sequence[Node]) -> dict[tuple[str, str], int]:
+def _errors_below(nodes: Sequence[Node[Glance]]) -> dict[tuple[str, str], int]:
     """How many steps under each, itself left out, failed."""
     found: dict[tuple[str, str], int] = {}
     for node in reversed(nodes):
-        found[node.span.trace_id, node.span.span_id] = sum(
-            found[child.span.trace_id, child.span.span_id] + (child.span.status == "error") for child in node.children
-        )
+        found[node.span.key] = sum(found[child.span.key] + (child.span.status == "error") for child in node.children)
     return found
 
 
@@ -215,7 +272,7 @@ def _detail(span: Span) -> str:
     return span.model if span.step in ("model", "embedding") else ""
 
 
-def _end(span: Span, until_ns: int) -> int:
+def _end(span: Stretch, until_ns: int) -> int:
     return max(span.start_ns, until_ns if span.end_ns is None else span.end_ns)
 
 

@@ -1,5 +1,4 @@
-"""AgentMark's `/v1` read API, which is also our own: theirs as documented, ours as further fields."""
+"""AgentMark's `/v1` read API, which is also our own: theirs as documented, ours as further fields.
 
-from sojourn_gateway.apis.agentmark.routes import router
-
-__all__ = ["router"]
+The routes are in `routes`, apart, so that commands which present what the API does need no web framework.
+"""

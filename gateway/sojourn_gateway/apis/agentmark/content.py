@@ -87,4 +87,5 @@ def _parsed(text: str | None) -> Any:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    # Arguments are JSON within JSON: half a surrogate pair, which UTF-8 cannot say, is a question mark here as well.
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace").decode()

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from sojourn_gateway.apis.agentmark.shapes import (
         EventItem,
+        LinkItem,
+        LoggedItem,
+        LogItem,
         Pagination,
         SessionData,
         SessionItem,
@@ -29,25 +32,50 @@ if TYPE_CHECKING:
         TraceData,
         TraceItem,
     )
+    from sojourn_gateway.model.log import LogLine
     from sojourn_gateway.model.page import Page
+    from sojourn_gateway.model.score import Score
     from sojourn_gateway.model.session import Session, SessionSummary
-    from sojourn_gateway.model.span import Span, SpanEvent
+    from sojourn_gateway.model.span import Span, SpanEvent, SpanLink
     from sojourn_gateway.model.trace import Trace, TraceSummary
 
 __all__ = [
     "present_capabilities",
+    "present_content",
+    "present_graph",
+    "present_log",
     "present_page",
+    "present_request",
+    "present_score",
     "present_session",
     "present_session_item",
     "present_span",
+    "present_spans",
     "present_time",
     "present_trace",
     "present_trace_item",
+    "promoted",
 ]
 
 T = TypeVar("T")
 
-_METADATA: Final = ("agentmark.metadata.", semconv.METADATA_PREFIX)
+# In the order in which one overrules the other; a filter on metadata reads them in the same order.
+# What says something of the span or its trace instead; `commit_sha` says it and stays.
+_PROMOTED: Final = frozenset(
+    {
+        "session_id",
+        "session_name",
+        "user_id",
+        "trace_name",
+        "dataset_run_id",
+        "dataset_run_name",
+        "dataset_path",
+        "dataset_item_name",
+        "dataset_expected_output",
+        "prompt_name",
+        "props",
+    }
+)
 _GRAPH_NODE: Final = "graph.node.id"
 
 
@@ -96,6 +124,10 @@ def present_session_item(session: SessionSummary) -> SessionItem:
         "implicit": session.implicit,
         "first_input": session.first_input,
         "last_output": session.last_output,
+        "last_error": session.last_error,
+        "failed_traces": session.failed_traces,
+        "turn_p50_ms": session.turn_p50_ms,
+        "turn_p95_ms": session.turn_p95_ms,
     }
 
 
@@ -104,9 +136,34 @@ def present_session(session: Session, fields: Collection[str] = ("spans", "conte
     told = cast("SessionData", present_session_item(session.summary))
     told["host"] = _object(session.host)
     told["metadata"] = _object(session.metadata)
+    told["video"] = session.video
+    told["agents"] = dict(session.agents)
+    told["attachments"] = [
+        {"name": one.name, "path": one.path, "size": one.size, "sha256": one.sha256} for one in session.attachments
+    ]
     if "spans" in fields:
         told["spans"] = present_spans(session.spans, content="content" in fields)
     return told
+
+
+def present_log(line: LogLine) -> LogItem:
+    """One log line."""
+    return {
+        "timestamp": present_time(line.time_ns),
+        "severity": line.severity,
+        "level": line.level,
+        "logger": line.logger,
+        "event": line.event,
+        "message": line.message,
+        "trace_id": line.trace_id,
+        "span_id": line.span_id,
+        "attributes": _object(line.attributes),
+    }
+
+
+def present_logged(line: LogLine) -> LoggedItem:
+    """One log line of any session."""
+    return {**present_log(line), "session_id": line.session_id or None}
 
 
 def present_trace_item(trace: TraceSummary) -> TraceItem:
@@ -136,10 +193,15 @@ def present_trace_item(trace: TraceSummary) -> TraceItem:
     }
 
 
-def present_trace(trace: Trace, fields: Collection[str] = ()) -> TraceData:
-    """A trace with its spans; `graph` and `scores` only when `fields` asks for them."""
+def present_trace(trace: Trace, fields: Collection[str] = (), scores: Collection[Score] | None = None) -> TraceData:
+    """A trace with its spans; `graph` only when `fields` asks for it, `scores` when they are given.
+
+    A span that tells no tokens, cost or model has those of its children, as the contract does; the trace's own sums
+    count each once.
+    """
     summary = trace.summary
     spans = present_spans(trace.spans, content=True)
+    _inherit(spans)
     root = next((span for span in trace.spans if span.parent_id is None), None)
     models = [span for span in trace.spans if span.step == "model"]
     told: TraceData = {
@@ -164,10 +226,69 @@ def present_trace(trace: Trace, fields: Collection[str] = ()) -> TraceData:
         "unpriced": summary.cost.unpriced,
     }
     if "graph" in fields:
-        told["graph"] = [node for span in trace.spans for node in _graph_nodes(span)]
-    if "scores" in fields:
-        told["scores"] = []
+        told["graph"] = present_graph(trace)
+    if scores is not None:
+        told["scores"] = [present_score(score) for score in scores]
     return told
+
+
+def present_graph(trace: Trace) -> list[dict[str, str]]:
+    """The nodes that spans declare; one with several parents stands there once for each."""
+    return [node for span in trace.spans for node in _graph_nodes(span)]
+
+
+def present_content(span: Span) -> dict[str, Any]:
+    """What went into a span and came out of it."""
+    return {
+        "input": present_input(span) or "",
+        "output": present_output(span) or "",
+        "output_object": present_output_object(span),
+        "tool_calls": present_tool_calls(span),
+        "metadata": _metadata(span),
+    }
+
+
+def present_request(span: Span, project: str) -> dict[str, Any]:
+    """A model call as a flat record."""
+    return {
+        "id": span.span_id,
+        "tenant_id": project,
+        "app_id": project,
+        "cost": 0.0 if span.status == "error" else _number(span.cost),
+        "prompt_tokens": span.tokens.input,
+        "completion_tokens": span.tokens.output,
+        "latency_ms": (span.duration_ns or 0) / 1e6,
+        "model_used": span.model,
+        "status": span.status.upper(),
+        "input": present_input(span) or "",
+        "output": present_output(span),
+        "ts": present_time(span.start_ns),
+        "user_id": span.user_id,
+        "prompt_name": promoted(span, "prompt_name", semconv.PROMPT_NAME) or "",
+        "trace_id": span.trace_id,
+        "status_message": span.status_message,
+        "props": promoted(span, "props") or "",
+        # ours
+        "session_id": span.session_id,
+        "cost_usd": _exact(span.cost),
+        "cost_source": span.cost_source,
+    }
+
+
+def present_score(score: Score) -> dict[str, Any]:
+    """One score."""
+    return {
+        "id": score.id,
+        "resource_id": score.resource_id,
+        "resource_type": score.kind,
+        "name": score.name,
+        "score": score.score,
+        "label": score.label,
+        "reason": score.reason,
+        "source": score.source,
+        "user_id": score.user_id or None,
+        "created_at": present_time(score.created_ns),
+    }
 
 
 def present_spans(spans: Collection[Span], *, content: bool) -> list[SpanItem]:
@@ -194,6 +315,7 @@ def present_span(span: Span, depth: int = 0, *, content: bool = True) -> SpanIte
         "reasoning_tokens": span.tokens.reasoning,
         "cost": 0.0 if span.status == "error" else _number(span.cost),
         "finish_reason": ",".join(span.finish_reasons),
+        "prompt_name": promoted(span, "prompt_name", semconv.PROMPT_NAME),
         "metadata": _metadata(span),
         "span_kind": str(span.kind),
         "service_name": span.service,
@@ -218,34 +340,47 @@ def present_span(span: Span, depth: int = 0, *, content: bool = True) -> SpanIte
         told["tool_calls"] = present_tool_calls(span)
         told["attributes"] = _object(span.attributes)
         told["events"] = [_event(event) for event in span.events]
+        told["links"] = [_link(link) for link in span.links]
     return told
 
 
 def present_capabilities(url: str, version: str) -> dict[str, Any]:
     """What this gateway offers."""
-    offered = ("traces", "sessions")
-    later = (
-        "spans",
-        "scores",
-        "score_analytics",
-        "metrics",
-        "experiments",
-        "datasets",
-        "prompts",
-        "runs",
-        "pricing",
-    )
+    offered = ("traces", "spans", "sessions", "scores", "score_analytics", "metrics")
+    beside = ("experiments", "datasets", "prompts", "runs", "pricing")
     return {
         "target": "local",
         "url": url,
         "product": "sojourn",
         "version": version,
-        "endpoints": {name: name in offered for name in (*offered, *later)},
+        "endpoints": dict.fromkeys((*offered, *beside), True),
     }
+
+
+def _inherit(spans: list[SpanItem]) -> None:
+    """Tokens, cost and model of a span that tells none are those of its children: sums, and the first one's model."""
+    children: dict[str, list[SpanItem]] = {}
+    # Children stand behind their parents.
+    for span in reversed(spans):
+        below = children.get(span["id"], [])
+        if not span["tokens"]:
+            span["input_tokens"] = sum(one["input_tokens"] for one in below)
+            span["output_tokens"] = sum(one["output_tokens"] for one in below)
+            span["tokens"] = sum(one["tokens"] for one in below)
+        if not span["cost"]:
+            span["cost"] = sum(one["cost"] for one in below)
+        # Gathered from the last one on.
+        span["model"] = span["model"] or next((one["model"] for one in reversed(below) if one["model"]), None)
+        if span["parent_id"] is not None:
+            children.setdefault(span["parent_id"], []).append(span)
 
 
 def _event(event: SpanEvent) -> EventItem:
     return {"name": event.name, "timestamp": present_time(event.time_ns), "attributes": _object(event.attributes)}
+
+
+def _link(link: SpanLink) -> LinkItem:
+    return {"trace_id": link.trace_id, "span_id": link.span_id, "attributes": _object(link.attributes)}
 
 
 def _object(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -264,13 +399,26 @@ def _plain(value: Any) -> Any:
 
 
 def _metadata(span: Span) -> dict[str, str]:
+    # What the resource says holds for all its spans.
+    told = [
+        [(key, value) for key, value in attributes.items() if key.startswith(semconv.METADATA_PREFIXES)]
+        for attributes in (span.resource, span.attributes)
+    ]
     found: dict[str, str] = {}
-    everything: Mapping[str, Any] = {**span.resource, **span.attributes}
-    for key, value in everything.items():
-        for prefix in _METADATA:
-            if key.startswith(prefix):
-                found[key.removeprefix(prefix)] = value if isinstance(value, str) else str(value)
+    for prefix in semconv.METADATA_PREFIXES:
+        for pairs in told:
+            for key, value in pairs:
+                name = key.removeprefix(prefix)
+                if name != key and (prefix == semconv.METADATA_PREFIX or name not in _PROMOTED):
+                    found[name] = value if isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False)
     return found
+
+
+def promoted(span: Span, name: str, *ours: str) -> str | None:
+    """A fact that spans tell under several names, such as `prompt_name`; None when this one does not."""
+    keys = (*ours, *(f"{prefix}{name}" for prefix in semconv.PROMOTED_PREFIXES))
+    told = (span.attributes.get(key) for key in keys)
+    return next((one for one in told if isinstance(one, str) and one), None)
 
 
 def _graph_nodes(span: Span) -> list[dict[str, str]]:
@@ -291,7 +439,7 @@ def _graph_nodes(span: Span) -> list[dict[str, str]]:
 def _parents(facts: Mapping[str, str]) -> list[str]:
     try:
         several: Any = json.loads(facts.get("graph.node.parent_ids", "[]"))
-    except ValueError:
+    except (ValueError, RecursionError):
         several = []
     listed: list[Any] = several if isinstance(several, list) else []  # pyright: ignore[reportUnknownVariableType]  # JSON
     names = [str(name) for name in listed]

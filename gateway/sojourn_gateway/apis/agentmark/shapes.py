@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
+
+# Before Python 3.12 pydantic, which writes their schemas, does not take the standard library's.
+from typing_extensions import TypedDict
 
 __all__ = [
+    "AttachmentItem",
     "EventItem",
+    "LinkItem",
+    "LogItem",
+    "LoggedItem",
     "Pagination",
+    "PointItem",
     "SessionData",
     "SessionItem",
     "SessionsPage",
@@ -59,6 +67,10 @@ class SessionItem(TypedDict):
     implicit: bool
     first_input: str | None
     last_output: str | None
+    last_error: str | None
+    failed_traces: int
+    turn_p50_ms: float
+    turn_p95_ms: float
 
 
 class SessionsPage(TypedDict):
@@ -103,6 +115,14 @@ class EventItem(TypedDict):
     attributes: dict[str, Any]
 
 
+class LinkItem(TypedDict):
+    """Another span that a span has to do with."""
+
+    trace_id: str
+    span_id: str
+    attributes: dict[str, Any]
+
+
 class SpanItem(TypedDict):
     """One step of a trace."""
 
@@ -126,6 +146,7 @@ class SpanItem(TypedDict):
     output_object: NotRequired[str | None]
     tool_calls: NotRequired[str | None]
     finish_reason: str
+    prompt_name: str | None
     metadata: dict[str, str]
     span_kind: str
     service_name: str
@@ -145,6 +166,7 @@ class SpanItem(TypedDict):
     error_type: str
     attributes: NotRequired[dict[str, Any]]
     events: NotRequired[list[EventItem]]
+    links: NotRequired[list[LinkItem]]
 
 
 class TraceData(TypedDict):
@@ -178,4 +200,57 @@ class SessionData(SessionItem):
 
     host: dict[str, Any]
     metadata: dict[str, Any]
+    video: str
+    agents: dict[str, str]
+    attachments: list[AttachmentItem]
     spans: NotRequired[list[SpanItem]]
+
+
+class AttachmentItem(TypedDict):
+    """A file of a session, and where it lies on the machine that ran it."""
+
+    name: str
+    path: str
+    size: int
+    sha256: str
+
+
+class LogItem(TypedDict):
+    """One log line of a session."""
+
+    timestamp: str
+    severity: int
+    level: str
+    logger: str
+    event: str
+    message: Any
+    trace_id: str | None
+    span_id: str | None
+    attributes: dict[str, Any]
+
+
+class LoggedItem(LogItem):
+    """One log line of any session."""
+
+    session_id: str | None
+
+
+class PointItem(TypedDict):
+    """One point of a metric: a number of a gauge or a sum, a distribution of any other kind."""
+
+    name: str
+    kind: str
+    unit: str
+    description: str
+    temporality: str
+    monotonic: bool
+    start: str | None
+    timestamp: str
+    session_id: str | None
+    attributes: dict[str, Any]
+    value: float | str | None
+    distribution: dict[str, Any] | None
+    exemplars: int
+    scope: str
+    scope_version: str
+    resource: dict[str, Any]
