@@ -38,4 +38,4 @@ def ingest(engine: Engine) -> Iterator[Ingest]:
 @pytest.fixture
 def store(engine: Engine, ingest: Ingest) -> Store:
     """A project that only this test sees."""
-    return Store(ingest, Queries(engine))
+    return Store(engine, ingest, Queries(engine))

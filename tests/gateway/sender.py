@@ -19,6 +19,7 @@ from sojourn_gateway.model.session import SessionsAsk
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from sojourn_gateway.engine import Engine
     from sojourn_gateway.ingest import Ingest, Receipt
     from sojourn_gateway.ingest.body import Signal
     from sojourn_gateway.model.session import Session, SessionSummary
@@ -147,6 +148,7 @@ def end(session: str, state: str, *, at_s: float, explicit: bool = True, reason:
 class Store:
     """A project of its own in the shared engine."""
 
+    engine: Engine
     ingest: Ingest
     queries: Queries
     project: str = field(default_factory=lambda: f"p-{secrets.token_hex(6)}")
@@ -160,15 +162,19 @@ class Store:
         return self.post("logs", logs(records, resource))
 
     def post(self, signal: Signal, body: bytes) -> Receipt:
-        """Keep a body."""
-        return self.ingest.submit_now(signal, self.project, body)
+        """Keep a body, and wait until lists show it: a reader waits some seconds only, a busy machine may take more."""
+        receipt = self.ingest.submit_now(signal, self.project, body)
+        assert self.engine.settle(300)
+        return receipt
 
     def list(self, **ask: Any) -> Sequence[SessionSummary]:
-        """A page of sessions."""
+        """A page of sessions, with all that was kept by now."""
+        assert self.engine.settle(300)
         return self.queries.sessions(self.project, SessionsAsk(**ask)).items
 
     def session(self, session_id: str) -> Session:
-        """A session that is there."""
+        """A session that is there, with all that was kept by now."""
+        assert self.engine.settle(300)
         found = self.queries.session(self.project, session_id)
         assert found is not None, session_id
         return found

@@ -12,10 +12,13 @@ import httpx
 import uvicorn
 
 from sojourn_gateway.app import create_app
+from sojourn_gateway.asgi.services import Services
 from tests.gateway.story import session_events
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from fastapi import FastAPI
 
     from sojourn.home import Home
     from sojourn_gateway.engine import Engine
@@ -33,6 +36,15 @@ class Served:
     port: int
     engine: Engine
     client: httpx.Client
+    app: FastAPI
+    project: str = "default"
+
+    @property
+    def services(self) -> Services:
+        """What its handlers work with."""
+        found = self.app.state.services
+        assert isinstance(found, Services)
+        return found
 
     def get(self, path: str, **query: Any) -> httpx.Response:
         """GET, following nothing."""
@@ -57,12 +69,20 @@ class Served:
         if story.session_id is not None:
             events = session_events(story.session_id, name=name, tags=tags, end_state=end_state)
             assert self.send(events, signal="logs", content_type="application/json").status_code == 200
-        assert self.engine.settle(30)
+        assert self.engine.settle(300)
 
 
 @contextmanager
-def served(engine: Engine, home: Home, settings: Settings) -> Generator[Served]:
-    """Serve over an engine that is open already, until the block is left."""
+def served(engine: Engine, home: Home, settings: Settings, *, patience_s: float = 300) -> Generator[Served]:
+    """Serve over an engine that is open already, until the block is left.
+
+    A reader waits some seconds for what was just kept; a busy machine may take more, and tests have more patience.
+    """
+
+    def see_all(request: httpx.Request) -> None:
+        if request.method == "GET" or request.url.path.endswith("/search"):
+            engine.settle(patience_s)
+
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen(128)
@@ -80,10 +100,10 @@ def served(engine: Engine, home: Home, settings: Settings) -> Generator[Served]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="gateway")
     thread.start()
     try:
-        assert ready.wait(30)
+        assert ready.wait(300)
         url = f"http://127.0.0.1:{port}"
-        with httpx.Client(base_url=url, timeout=60) as client:
-            yield Served(url, port, engine, client)
+        with httpx.Client(base_url=url, timeout=300, event_hooks={"request": [see_all]}) as client:
+            yield Served(url, port, engine, client, app, settings.project)
     finally:
         server.should_exit = True
         thread.join()

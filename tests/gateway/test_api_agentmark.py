@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.gateway.sender import T0, span, trace_id, traces, usage
 from tests.gateway.story import ANSWER, QUESTION, UNPRICED, Story, support_session
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def test_capabilities_say_that_this_is_sojourn(gateway: Served) -> None:
 
     assert (told["target"], told["product"], told["url"]) == ("local", "sojourn", gateway.url)
     assert told["endpoints"]["sessions"] is True
-    assert told["endpoints"]["scores"] is False
+    assert told["endpoints"]["scores"] is True
+    assert told["endpoints"]["datasets"] is True
 
 
 def test_a_session_in_the_list_says_what_happened(gateway: Served) -> None:
@@ -154,6 +156,32 @@ def test_traces_are_listed_and_come_whole(gateway: Served) -> None:
     assert (whole["graph"], whole["scores"]) == ([], [])
 
 
+def test_a_span_of_a_trace_tells_what_its_children_used(gateway: Served) -> None:
+    trace = trace_id()
+    agent = span(trace, "agent")
+    step = span(trace, "step", parent=agent, at_s=1)
+    calls = [span(trace, "chat", parent=step, at_s=2 + number, attributes=usage(100, 10)) for number in range(2)]
+    assert gateway.send(traces([agent, step, *calls])).status_code == 200
+    assert gateway.engine.settle(300)
+
+    told = gateway.data(f"/v1/traces/{trace.hex()}")
+
+    call = told["spans"][-1]
+    assert (call["tokens"], call["cost"]) == (110, 0.000021)
+    assert [(one["name"], one["tokens"], one["input_tokens"], one["model"]) for one in told["spans"][:2]] == [
+        ("agent", 220, 200, call["model"]),
+        ("step", 220, 200, call["model"]),
+    ]
+    assert [one["cost"] for one in told["spans"][:2]] == [pytest.approx(0.000042)] * 2
+    assert (told["tokens"], told["cost"]) == (220, 0.000042)
+    # What each span itself says, the lists of spans have.
+    assert {one["name"]: one["tokens"] for one in gateway.data(f"/v1/traces/{trace.hex()}/spans")} == {
+        "agent": 0,
+        "step": 0,
+        "chat": 110,
+    }
+
+
 def test_a_trace_without_a_session_is_listed_on_request_only(gateway: Served) -> None:
     story = Story(None)
     span = story.begin("lonely", 0)
@@ -208,12 +236,13 @@ def test_wrong_parameters_are_400_and_each_is_named(gateway: Served, path: str, 
     assert set(error["details"]) == fields
 
 
-@pytest.mark.parametrize("name", ["filter", "dataset_run_id", "commit_sha"])
-def test_a_selection_that_is_not_offered_is_never_ignored(gateway: Served, name: str) -> None:
-    answer = gateway.get("/v1/traces", **{name: "x"})
+@pytest.mark.parametrize("path", ["/v1/sessions", "/v1/traces", "/v1/spans", "/v1/requests", "/v1/scores"])
+def test_a_selection_that_is_unknown_is_never_ignored(gateway: Served, path: str) -> None:
+    answer = gateway.get(path, colour="red")
 
-    assert (answer.status_code, answer.json()["error"]["code"]) == (501, "not_available_locally")
-    assert answer.json()["error"]["hint"]
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], set(error["details"])) == (400, "invalid_query_params", {"colour"})
+    assert "limit" in error["details"]["colour"]
 
 
 def test_pages_follow_each_other_in_a_stable_order(gateway: Served) -> None:
@@ -251,3 +280,14 @@ def test_sessions_are_found_by_name_id_user_and_state(gateway: Served) -> None:
     assert found(user_id="nobody") == []
     assert found(state="Fail") == ["alpha-1"]
     assert found(state="open") == ["beta-2"]
+
+
+def test_parents_of_a_node_that_nest_without_end_are_none(gateway: Served) -> None:
+    story = Story("deep", started_ns=T0)
+    node = story.begin("step", 0, agentmark__metadata__graph__node__id="n")
+    node.set_attribute("agentmark.metadata.graph.node.parent_ids", "[" * 100_000)
+    story.end(node, 1)
+    gateway.keep(story)
+    (trace,) = gateway.data("/v1/traces")
+
+    assert [one["nodeId"] for one in gateway.data(f"/v1/traces/{trace['id']}", fields="graph")["graph"]] == ["n"]

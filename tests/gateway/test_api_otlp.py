@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,43 @@ from google.protobuf.json_format import MessageToDict
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from sojourn_gateway.asgi.encodings import ENCODINGS
 from tests.gateway.serving import PROTOBUF
 from tests.gateway.story import Story, support_session
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.gateway.serving import Served
 
 JSON = "application/json"
+
+
+def raw_deflate(data: bytes) -> bytes:
+    """Deflate without the two bytes in front that HTTP wants, as some senders write it."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+def wide_zstd() -> bytes:
+    """A frame that says it needs a window of a gigabyte."""
+    options: dict[int, int] = {zstd.CompressionParameter.window_log: 30, zstd.CompressionParameter.content_size_flag: 0}
+    packer = zstd.ZstdCompressor(options=options)
+    return packer.compress(b"{}" * 1000) + packer.flush()
+
+
+ENCODED: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "deflate without a header": raw_deflate,
+    "zstd": zstd.compress,
+    "x-gzip": gzip.compress,
+}
 
 
 def otlp_json(story: Story) -> bytes:
@@ -56,7 +85,7 @@ def test_spans_sent_as_protobuf_can_be_read_back_at_once(gateway: Served) -> Non
     assert answer.status_code == 200
     assert answer.headers["content-type"] == PROTOBUF
     assert ExportTraceServiceResponse.FromString(answer.content) == ExportTraceServiceResponse()
-    assert gateway.engine.settle(30)
+    assert gateway.engine.settle(60)
     session = gateway.data("/v1/sessions/s-protobuf")
     assert session["span_count"] == len(story.spans()) == 7
     assert session["model_calls"] == 3
@@ -70,7 +99,7 @@ def test_json_and_protobuf_of_the_same_spans_store_the_same(gateway: Served) -> 
 
     assert gateway.send(otlp_json(story), content_type=JSON).status_code == 200
 
-    assert gateway.engine.settle(30)
+    assert gateway.engine.settle(60)
     assert gateway.data("/v1/sessions/s-notation") == before
 
 
@@ -93,22 +122,44 @@ def test_every_answer_names_the_gateway(gateway: Served) -> None:
 
 
 @pytest.mark.parametrize("content_type", [PROTOBUF, "application/json; charset=utf-8"])
-def test_gzip_is_understood_in_both_notations(gateway: Served, content_type: str) -> None:
-    story = support_session("s-gzip")
+@pytest.mark.parametrize("encoding", ENCODED)
+def test_encodings_are_understood_in_both_notations(gateway: Served, encoding: str, content_type: str) -> None:
+    story = support_session("s-encoded")
     body = story.encoded() if content_type == PROTOBUF else otlp_json(story)
+    said = encoding.partition(" ")[0].title()
 
-    answer = gateway.send(gzip.compress(body), content_type=content_type, Content_Encoding="gzip")
+    answer = gateway.send(ENCODED[encoding](body), content_type=content_type, Content_Encoding=said)
 
     assert answer.status_code == 200
-    assert gateway.engine.settle(30)
-    assert gateway.data("/v1/sessions/s-gzip")["span_count"] == 7
+    assert gateway.engine.settle(60)
+    assert gateway.data("/v1/sessions/s-encoded")["span_count"] == 7
 
 
-def test_a_gzip_body_of_several_members_is_read_whole(gateway: Served) -> None:
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_a_body_of_several_members_is_read_whole(gateway: Served, encoding: str) -> None:
     body = support_session("s-members").encoded()
-    halves = gzip.compress(body[:500]) + gzip.compress(body[500:])
+    halves = ENCODED[encoding](body[:500]) + ENCODED[encoding](body[500:])
 
-    assert gateway.send(halves, Content_Encoding="gzip").status_code == 200
+    assert gateway.send(halves, Content_Encoding=encoding).status_code == 200
+    assert gateway.engine.settle(60)
+    assert gateway.data("/v1/sessions/s-members")["span_count"] == 7
+
+
+@pytest.mark.parametrize("encoding", ENCODED)
+def test_a_compressed_body_may_come_a_byte_at_a_time(gateway: Served, encoding: str) -> None:
+    packed = ENCODED[encoding](b'{"resourceSpans": []}')
+    headers = {"Content-Type": JSON, "Content-Encoding": encoding.partition(" ")[0]}
+
+    answer = gateway.client.post("/v1/traces", content=(bytes([one]) for one in packed), headers=headers)
+
+    assert answer.status_code == 200
+
+
+def test_an_encoding_that_is_unknown_is_told_which_are_known(gateway: Served) -> None:
+    answer = gateway.send(b"{}", content_type=JSON, Content_Encoding="br")
+
+    assert answer.headers["Accept-Encoding"] == "gzip, deflate, zstd"
+    assert "gzip, deflate, zstd or absent" in answer.json()["error"]["message"]
 
 
 def test_a_chunked_body_without_a_length_is_read(gateway: Served) -> None:
@@ -121,7 +172,7 @@ def test_a_chunked_body_without_a_length_is_read(gateway: Served) -> None:
     answer = gateway.client.post("/v1/traces", content=pieces(), headers={"Content-Type": PROTOBUF})
 
     assert answer.status_code == 200
-    assert gateway.engine.settle(30)
+    assert gateway.engine.settle(60)
     assert gateway.data("/v1/sessions/s-chunked")["span_count"] == 7
 
 
@@ -173,10 +224,30 @@ def test_other_content_types_are_refused(gateway: Served, content_type: str) -> 
         (b"no gzip at all", "gzip", 400),
         (gzip.compress(b"\x0a" * 1000)[:-9], "gzip", 400),
         (gzip.compress(b"") + b"tail", "gzip", 400),
-        (zlib.compress(b""), "deflate", 415),
+        (b"no zlib at all", "deflate", 400),
+        (zlib.compress(b"\x0a" * 1000)[:-9], "deflate", 400),
+        (b"no zstd at all", "zstd", 400),
+        (zstd.compress(b"\x0a" * 1000)[:-3], "zstd", 400),
+        (zstd.compress(b"") + b"tail", "zstd", 400),
+        (wide_zstd(), "zstd", 400),
         (b"", "br", 415),
+        (gzip.compress(gzip.compress(b"{}")), "gzip, gzip", 415),
+        (gzip.compress(zstd.compress(b"{}")), "zstd,gzip", 415),
     ],
-    ids=["garbage", "torn", "tail", "deflate", "brotli"],
+    ids=[
+        "garbage",
+        "torn",
+        "tail",
+        "deflate garbage",
+        "deflate torn",
+        "zstd garbage",
+        "zstd torn",
+        "zstd tail",
+        "zstd window of a gigabyte",
+        "brotli",
+        "twice",
+        "two",
+    ],
 )
 def test_encodings_that_are_damaged_or_unknown_are_refused(
     gateway: Served, body: bytes, encoding: str, status: int
@@ -204,12 +275,13 @@ def test_a_chunked_body_above_the_limit_is_refused_too(small_gateway: Served) ->
     assert answer.status_code == 413
 
 
-def test_a_gzip_bomb_is_refused_before_it_unfolds(small_gateway: Served) -> None:
-    """60 KB that would become 60 MB."""
-    bomb = gzip.compress(b" " * 60_000_000)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_bomb_is_refused_before_it_unfolds(small_gateway: Served, encoding: str) -> None:
+    """Less than 64 KB that would become 60 MB."""
+    bomb = ENCODED[encoding](b" " * 60_000_000)
     assert len(bomb) < 65_536
 
-    answer = small_gateway.send(bomb, content_type=JSON, Content_Encoding="gzip")
+    answer = small_gateway.send(bomb, content_type=JSON, Content_Encoding=encoding)
 
     assert answer.status_code == 413
     assert "decompressed" in answer.json()["error"]["message"]
@@ -234,5 +306,5 @@ def test_one_bad_span_does_not_cost_its_neighbours(gateway: Served) -> None:
     assert answer.status_code == 200
     assert answer.json()["partialSuccess"]["rejectedSpans"] == "1"
     assert answer.json()["partialSuccess"]["errorMessage"]
-    assert gateway.engine.settle(30)
+    assert gateway.engine.settle(60)
     assert gateway.data("/v1/sessions/s-partial")["span_count"] == 6

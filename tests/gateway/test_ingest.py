@@ -17,7 +17,7 @@ import pytest
 from sojourn.home import Home
 from sojourn_gateway.ingest import Ingest
 from sojourn_gateway.ingest.body import read_body
-from sojourn_gateway.model.faults import GatewayFault, Malformed, Overloaded
+from sojourn_gateway.model.faults import GatewayFault, Malformed, Overloaded, TooLarge
 from sojourn_gateway.query import Queries
 from tests.gateway.sender import Store, event, logs, span, trace_id, traces
 
@@ -46,11 +46,34 @@ def test_a_bad_body_in_a_group_fails_alone(store: Store) -> None:
     results = asyncio.run(all_at_once())
     assert [number for number, result in enumerate(results) if isinstance(result, BaseException)] == [5]
     assert isinstance(results[5], Malformed)
+    assert store.engine.settle(60)
     assert store.session("s").summary.span_count == 12
 
 
+def test_after_a_long_rest_a_reader_waits_for_what_was_just_kept(engine: Engine) -> None:
+    now = [0.0]
+    ingest = Ingest(engine, clock=lambda: now[0])
+    store = Store(engine, ingest, Queries(engine))
+    try:
+        store.send(span(trace_id(), attributes={"session.id": "s"}))
+        now[0] = 3600.0
+
+        async def burst() -> None:
+            bodies = (traces([span(trace_id(), attributes={"session.id": "s"})]) for _ in range(24))
+            await asyncio.gather(*(ingest.submit("traces", store.project, body) for body in bodies))
+
+        asyncio.run(burst())
+        assert engine.settle(60, patient=False)
+        # Not by way of `store`, which would wait by itself for what was not waited for here.
+        found = store.queries.session(store.project, "s")
+        assert found is not None
+        assert found.summary.span_count == 25
+    finally:
+        ingest.close()
+
+
 def test_traces_and_logs_of_several_projects_share_the_way(engine: Engine, store: Store) -> None:
-    other = Store(store.ingest, store.queries)
+    other = Store(store.engine, store.ingest, store.queries)
 
     async def all_at_once() -> None:
         await asyncio.gather(
@@ -69,6 +92,7 @@ def test_traces_and_logs_of_several_projects_share_the_way(engine: Engine, store
         )
 
     asyncio.run(all_at_once())
+    assert engine.settle(60)
     for one in (store, other):
         assert (one.session("s").summary.name, one.session("s").summary.span_count) == (one.project, 1)
 
@@ -90,12 +114,13 @@ def test_a_sender_that_goes_away_stops_nobody(store: Store) -> None:
 def test_too_much_that_waits_is_refused_before_it_is_kept(engine: Engine) -> None:
     body = traces([span(trace_id(), attributes={"session.id": "s", "x": "x" * 5000})])
     narrow = Ingest(engine, most_waiting_bytes=12_000)
-    store = Store(narrow, Queries(engine))
+    store = Store(engine, narrow, Queries(engine))
     accepted, refused = 0, 0
-    lock = threading.Lock()
+    lock, together = threading.Lock(), threading.Barrier(24)
 
     def send() -> None:
         nonlocal accepted, refused
+        together.wait()
         try:
             narrow.submit_now(
                 "traces", store.project, traces([span(trace_id(), attributes={"session.id": "s"})]) + body
@@ -161,7 +186,7 @@ def run(program: str, home: Path, *, cwd: Path) -> subprocess.Popen[str]:
 
 def counted(home: Path, cwd: Path) -> list[int]:
     with run(_COUNTER, home, cwd=cwd) as process:
-        told, _ = process.communicate(timeout=120)
+        told, _ = process.communicate(timeout=500)
     assert process.returncode == 0
     return [int(word) for word in told.split()]
 
@@ -220,7 +245,7 @@ import sys
 from pathlib import Path
 from sojourn.home import Home
 from sojourn_gateway.engine import Engine
-from sojourn_gateway.engine.backend import Embedded
+from sojourn_gateway.engine.embedded import Embedded
 from sojourn_gateway.model.faults import GatewayFault
 home = Home(Path(sys.argv[1]))
 for _ in range(2):
@@ -237,5 +262,13 @@ except GatewayFault as fault:
 
 def test_opening_twice_is_harmless_and_a_newer_store_is_refused_in_words(tmp_path: Path) -> None:
     with run(_NEWER, tmp_path / "home", cwd=tmp_path) as process:
-        told, _ = process.communicate(timeout=120)
+        told, _ = process.communicate(timeout=500)
     assert "the stored data has format 99" in told
+
+
+def test_a_request_of_too_many_spans_is_refused_in_words_and_its_parts_are_kept(store: Store) -> None:
+    one = span(trace_id(), attributes={"session.id": "s"})
+    with pytest.raises(TooLarge, match="holds 100001 items, the limit is 100000"):
+        store.post("traces", traces([one] * 100_001))
+    store.send(one)
+    assert store.session("s").summary.span_count == 1

@@ -5,14 +5,19 @@ from __future__ import annotations
 from sojourn_gateway.engine.places import Node, Place, place
 
 
+def padded(name: str) -> bytes:
+    """A name as an id."""
+    return name.encode().ljust(8, b"\0")
+
+
 def node(
     name: str, parent: str = "", session: str = "", *, at: int = 0, calls: bool = False, usage: bool = False
 ) -> Node:
-    return Node(name.encode(), parent.encode() or bytes(8), session, at, calls or usage, usage)
+    return Node(padded(name), padded(parent), session, at, calls or usage, usage)
 
 
 def sessions(*nodes: Node) -> dict[str, str]:
-    return {span_id.decode(): found.session_id for span_id, found in place(nodes).items()}
+    return {span_id.decode().rstrip("\0"): found.session_id for span_id, found in place(nodes).items()}
 
 
 def test_a_span_belongs_to_its_own_session_else_its_nearest_ancestors() -> None:
@@ -53,16 +58,16 @@ def test_a_thousand_levels_are_walked_without_recursion() -> None:
 
 def test_only_the_innermost_usage_and_call_count() -> None:
     nodes = [
-        node("framework", usage=True),
-        node("between", "framework"),
+        node("outer", usage=True),
+        node("between", "outer"),
         node("provider", "between", usage=True),
         node("retry", "provider", calls=True),
         node("beside", usage=True),
     ]
     assert place(nodes) == {
-        b"framework": Place("", counts_call=False, counts_usage=False),
-        b"between": Place("", counts_call=False, counts_usage=False),
-        b"provider": Place("", counts_call=False, counts_usage=True),
-        b"retry": Place("", counts_call=True, counts_usage=False),
-        b"beside": Place("", counts_call=True, counts_usage=True),
+        padded("outer"): Place("", counts_call=False, counts_usage=False),
+        padded("between"): Place("", counts_call=False, counts_usage=False),
+        padded("provider"): Place("", counts_call=False, counts_usage=True),
+        padded("retry"): Place("", counts_call=True, counts_usage=False),
+        padded("beside"): Place("", counts_call=True, counts_usage=True),
     }

@@ -142,7 +142,7 @@ def test_states_can_be_asked_for(store: Store, engine: Engine) -> None:
 @pytest.fixture(scope="module")
 def crowd(engine: Engine, ingest: Ingest) -> Store:
     """Five sessions of different sizes; `c` and `d` are equal in everything but their ids."""
-    store = Store(ingest, Queries(engine))
+    store = Store(engine, ingest, Queries(engine))
     spans: list[Span] = []
     events: list[LogRecord] = []
     for index, (name, at_s, calls, errors) in enumerate(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from sojourn_gateway.engine import rollup
+from sojourn_gateway.engine.tables import DATABASE
 from sojourn_gateway.model.session import SessionsAsk
 from sojourn_gateway.model.trace import TracesAsk
 from sojourn_gateway.model.usage import Cost, Tokens
@@ -191,6 +193,45 @@ def test_a_trace_without_a_session_is_one_under_its_own_id(store: Store) -> None
     assert [(one.name, one.session_id) for one in found.spans] == [("alone", None)]
 
 
+def test_a_span_names_its_session_where_no_fact_of_the_session_does(store: Store) -> None:
+    first = span(trace_id(), "turn", attributes={"session.id": "a"})
+    named = span(trace_id(), "later", at_s=5, attributes={"session.id": "a", "agentmark.session_name": "Holiday"})
+    told = {"session.id": "b", "ai.telemetry.metadata.session_name": "by a span"}
+    store.send(first, span(trace_id(), attributes=told))
+    assert store.session("a").summary.name == "turn"
+    store.send(named)
+    store.tell(event("session.start", "b", sojourn__session__name="by a fact"))
+    assert {one.id: one.name for one in store.list()} == {"a": "Holiday", "b": "by a fact"}
+
+
+@pytest.mark.parametrize(
+    ("said", "state"), [("Success", "Success"), ("Failure", "Fail"), ("error", "Fail"), ("Shutdown", "Indeterminate")]
+)
+def test_the_root_of_a_trace_without_a_session_says_how_it_ended(store: Store, said: str, state: str) -> None:
+    trace = trace_id()
+    root = span(trace, "root", attributes={"agentops.session.end_state": said}, lasts_s=9)
+    # A trace inside the trace has ended before.
+    child = span(trace, "child", parent=root, at_s=1, attributes={"agentops.session.end_state": "Success"})
+    store.send(child)
+    # Silent for long, and judged by nobody.
+    assert store.session(trace.hex()).summary.state == "Indeterminate"
+    store.send(root)
+    summary = store.session(trace.hex()).summary
+    assert (summary.state, summary.end_ns) == (state, root.end_time_unix_nano)
+
+
+def test_a_trace_in_a_session_does_not_end_the_session(store: Store) -> None:
+    store.send(span(trace_id(), attributes={"session.id": "s", "agentops.session.end_state": "Success"}))
+    assert store.session("s").summary.state == "Indeterminate"
+
+
+def test_how_far_sums_came_survives_a_kill(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollup, "REMEMBER_NS", 0)
+    store.send(span(trace_id(), attributes=IN_S))
+    kept = store.engine.rows(f"select value from {DATABASE}.marks final where name = 'rolled up'")
+    assert [value for (value,) in kept] == [store.engine.rolled_up]
+
+
 @pytest.mark.parametrize("between", [0, 1, 3])
 def test_usage_of_a_call_inside_a_call_counts_once(store: Store, between: int) -> None:
     trace = trace_id()
@@ -203,6 +244,30 @@ def test_usage_of_a_call_inside_a_call_counts_once(store: Store, between: int) -
     summary = store.session("s").summary
     assert (summary.tokens, summary.model_calls) == (Tokens(101, 10), 1)
     assert summary.cost.usd == store.session("s").spans[-1].cost
+
+
+def test_a_tool_below_the_call_that_asked_for_it_makes_no_trace_a_special_one(store: Store) -> None:
+    """Most agents record it so, and working out the place of each span takes as long as all the other sums."""
+    trace = trace_id()
+    root = span(trace, "agent", attributes=IN_S, lasts_s=30)
+    call = span(trace, "call", parent=root, at_s=1, attributes=usage(100, 10), lasts_s=20)
+    tool = span(trace, "tool", parent=call, at_s=2, attributes={"gen_ai.operation.name": "execute_tool"}, lasts_s=9)
+    store.send(root, call, tool, span(trace, "call", parent=root, at_s=22, attributes=usage(7, 3)))
+    places = f"select count() from {DATABASE}.places where project = {{project:String}}"
+    assert store.engine.rows(places, {"project": store.project}) == [(0,)]
+    summary = store.session("s").summary
+    assert (summary.tokens, summary.model_calls, summary.tool_calls) == (Tokens(107, 13), 2, 1)
+    # A call below that tool, however late: one call, seen twice.
+    store.send(span(trace, "inner", parent=tool, at_s=3, attributes=usage(50, 5)))
+    summary = store.session("s").summary
+    assert (summary.tokens, summary.model_calls, summary.tool_calls) == (Tokens(57, 8), 2, 1)
+
+
+def test_a_span_that_is_in_one_request_twice_counts_once(store: Store) -> None:
+    call = span(trace_id(), attributes={**IN_S, **usage(100, 10)})
+    store.send(call, copy(call))
+    summary = store.session("s").summary
+    assert (summary.span_count, summary.tokens, summary.model_calls) == (1, Tokens(100, 10), 1)
 
 
 def test_usage_of_the_outer_call_counts_when_the_inner_one_reports_none(store: Store) -> None:
@@ -230,6 +295,16 @@ def test_one_error_on_its_way_up_is_one_error(store: Store) -> None:
     other = span(trace, "other", parent=root, attributes={"error.type": "KeyError"}, error="other")
     store.send(root, middle, leaf, other)
     assert store.session("s").summary.errors == 2
+
+
+def test_of_more_failures_than_are_looked_through_none_is_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollup, "_MOST", 2)
+    trace = trace_id()
+    root = span(trace, "passes on", attributes={"session.id": "s", "error.type": "ValueError"}, error="no")
+    store.send(root, *(span(trace, parent=root, attributes={"error.type": "ValueError"}, error="no") for _ in range(4)))
+
+    # The one that was passed on counts as well when it is not among those that are looked through.
+    assert store.session("s").summary.errors in (4, 5)
 
 
 def test_costs_tell_reported_priced_and_unpriced_apart(store: Store) -> None:
@@ -261,6 +336,15 @@ def test_costs_tell_reported_priced_and_unpriced_apart(store: Store) -> None:
     assert found.summary.cost == Cost(Decimal("0.40000135"), unpriced=1, partial=1)
     assert found.summary.tokens.input == 2_000_024
     assert store.queries.facts(store.project).unpriced_models == ("x",)
+
+
+def test_a_tool_that_says_what_it_costs_is_paid_for_beside_the_calls_in_it(store: Store) -> None:
+    trace = trace_id()
+    paid = {**IN_S, "gen_ai.operation.name": "execute_tool", "sojourn.usage.cost": 0.01}
+    tool = span(trace, "search", attributes=paid)
+    store.send(tool, span(trace, "chat", parent=tool, attributes={**usage(1000, 100), "sojourn.usage.cost": 0.002}))
+    summary = store.session("s").summary
+    assert (summary.cost, summary.model_calls, summary.tool_calls) == (Cost(Decimal("0.012")), 1, 1)
 
 
 def test_a_session_with_unpriced_calls_only_has_no_cost(store: Store) -> None:

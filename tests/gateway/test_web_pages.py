@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, get_args
 from urllib.parse import quote
 
 import pytest
 
 from sojourn_gateway.model.session import SortSessions
+from sojourn_gateway.web.sessions_page import EXAMPLES
+from tests.gateway.sender import event, logs
 from tests.gateway.story import ANSWER, QUESTION, UNPRICED, Story, support_session
 
 if TYPE_CHECKING:
@@ -33,6 +37,34 @@ def test_the_list_lets_one_recognise_a_session(gateway: Served) -> None:
     assert 'href="/sessions/s-1"' in page
 
 
+def test_the_list_says_what_went_wrong_and_hides_what_says_nothing(gateway: Served) -> None:
+    gateway.keep(support_session("s-1"), name="With a failed step", end_state="Success")
+    empty = Story("s-2")
+    empty.end(empty.begin("act", 0, sojourn__kind="action", input__value="{}"), 1)
+    gateway.keep(empty, name="Failed as a whole", end_state="Fail")
+
+    first, second = (gateway.get("/sessions", filter=f"name contains {word}").text for word in ("step", "whole"))
+
+    assert "<bdi>TimeoutError: the carrier did not answer</bdi>" in first
+    assert "<bdi>it broke</bdi>" in second
+    assert "<bdi>{}</bdi>" not in second
+
+
+def test_steps_are_found_however_their_json_is_written(gateway: Served) -> None:
+    story = Story("s-1")
+    for place, said in enumerate(("שלום עולם", 'she said "well"', "nothing")):
+        asked = json.dumps([{"role": "user", "content": said}], ensure_ascii=True)
+        story.end(story.begin(f"step-{place}", place, sojourn__kind="action", input__value=asked), place + 0.5)
+    gateway.keep(story)
+
+    def found(told: str) -> list[str]:
+        return re.findall(r">(step-\d)</a>", gateway.get("/sessions/s-1", find=told).text)
+
+    assert found("שלום") == ["step-0"]
+    assert found('SAID "WELL"') == ["step-1"]
+    assert found("%") == found("_") == []
+
+
 def test_an_unpriced_session_does_not_look_free(gateway: Served) -> None:
     gateway.keep(support_session("s-1", model=UNPRICED))
 
@@ -56,6 +88,11 @@ def test_the_address_holds_search_filters_sort_and_page(gateway: Served) -> None
     assert shown("sort=name&order=asc") == ["Nightly digest", "Order 4812"]
     assert shown("sort=name") == ["Order 4812", "Nightly digest"]
     assert shown("page=2") == []
+    assert shown("filter=errors+%3E+0+and+tags+%3D+refund") == ["Order 4812"]
+    assert shown("filter=cost+%3E+100") == []
+    assert shown("since=2100-01-01T00:00:00Z") == []
+    assert shown("until=2100-01-01T00:00:00Z&filter=name+contains+digest") == ["Nightly digest"]
+    assert shown("since=never") == shown("")
     assert shown("sort=nonsense&page=-1&state=bad") == shown("")
 
 
@@ -64,11 +101,53 @@ def test_every_column_that_can_be_sorted_links_to_its_order(gateway: Served) -> 
 
     page = gateway.get("/sessions?q=s-1").text
 
+    heads = set(re.findall(r"/sessions\?q=s-1&amp;sort=([a-z_]+)", page))
+    assert {"name", "total_cost", "latency_ms"} <= heads <= set(get_args(SortSessions))
     for sort in get_args(SortSessions):
-        if sort not in ("start", "end"):
-            assert f"/sessions?q=s-1&amp;sort={sort}" in page
         assert gateway.get("/sessions", sort=sort, order="asc").status_code == 200
     assert 'aria-sort="descending"' in page
+
+
+def test_a_filter_that_is_not_understood_is_said_and_shows_no_session(gateway: Served) -> None:
+    gateway.keep(support_session("s-1"), name="Order 4812")
+
+    answer = gateway.get("/sessions", filter='cost > "<b>')
+
+    assert answer.status_code == 400
+    assert "This filter is not understood" in answer.text
+    assert "Character 8 of the filter: a quote is never closed." in answer.text
+    assert "Order 4812" not in answer.text
+    assert "<b>" not in answer.text
+    assert 'value="cost &gt; &#34;&lt;b&gt;"' in answer.text
+
+
+def test_a_new_search_or_filter_keeps_what_else_was_chosen(gateway: Served) -> None:
+    gateway.keep(support_session("s-1"), tags=("refund",))
+
+    page = gateway.get("/sessions?tag=refund&sort=name&order=asc&filter=errors+%3E+0&page=3").text
+
+    for name, value in (("tag", "refund"), ("sort", "name"), ("order", "asc")):
+        assert page.count(f'<input type="hidden" name="{name}" value="{value}">') == 2
+    assert '<input type="hidden" name="filter" value="errors &gt; 0">' in page
+    assert 'name="page"' not in page
+
+
+def test_every_filter_that_the_page_shows_is_understood(gateway: Served) -> None:
+    for example in EXAMPLES:
+        assert gateway.get("/sessions", filter=example).status_code == 200
+
+
+def test_the_same_question_in_a_new_turn_is_shown_again(gateway: Served) -> None:
+    story = Story("s-1")
+    asked = [{"role": "user", "parts": [{"type": "text", "content": QUESTION}]}]
+    for at_s in (0, 10):
+        call = story.begin("chat", at_s, gen_ai__operation__name="chat", gen_ai__input__messages=json.dumps(asked))
+        story.end(call, at_s + 1)
+    gateway.keep(story)
+
+    page = gateway.get("/sessions/s-1", view="conversation").text
+
+    assert page.count(f'<div class="text" dir="auto">{QUESTION}</div>') == 2
 
 
 def test_what_finds_nothing_leads_back_to_all(gateway: Served) -> None:
@@ -122,7 +201,7 @@ def test_the_conversation_shows_each_message_once_with_tools_inline(gateway: Ser
 
     page = gateway.get("/sessions/s-1", view="conversation").text
 
-    assert page.count(f'<div class="text">{QUESTION}</div>') == 1
+    assert page.count(f'<div class="text" dir="auto">{QUESTION}</div>') == 1
     assert page.count(ANSWER) == 1
     assert page.count('<details class="call') == 2
     assert "the carrier did not answer" in page
@@ -168,10 +247,30 @@ def test_a_session_without_spans_has_a_page(gateway: Served) -> None:
     assert "No steps were recorded" in page
 
 
+def test_errors_that_no_step_tells_lead_to_the_log(gateway: Served) -> None:
+    fault = event("exception", "s-1", exception__type="ValueError", exception__message="odd", sojourn__error__own=True)
+    assert gateway.send(logs([event("session.start", "s-1"), fault]), signal="logs").status_code == 200
+    assert gateway.engine.settle(60)
+
+    page = gateway.get("/sessions/s-1").text
+
+    assert '<div class="is-bad">' in page
+    assert '<a href="/sessions/s-1?view=logs">1</a>' in page
+
+
+def test_the_models_that_were_called_most_are_named(gateway: Served) -> None:
+    story = Story("s-1")
+    for at_s, model in enumerate(("a-rare-one", "common", "often", "common", "often", "common")):
+        story.end(story.begin("chat", at_s, gen_ai__operation__name="chat", gen_ai__request__model=model), at_s + 1)
+    gateway.keep(story)
+
+    assert ">common, often, 1 more</small>" in gateway.get("/sessions/s-1").text
+
+
 def test_pages_load_nothing_from_elsewhere(gateway: Served) -> None:
     gateway.keep(support_session("s-1"))
 
-    for path in ("/sessions", "/sessions/s-1"):
+    for path in ("/sessions", "/sessions/s-1", "/metrics"):
         page = gateway.get(path).text
         assert "https://" not in page
         assert "//cdn" not in page
@@ -180,3 +279,7 @@ def test_pages_load_nothing_from_elsewhere(gateway: Served) -> None:
                 assert '"/assets/' in line
         assert " style=" not in page
     assert gateway.get("/assets/app.css").headers["content-type"].startswith("text/css")
+
+
+def test_a_page_number_of_thousands_of_digits_is_the_first_page(gateway: Served) -> None:
+    assert gateway.get("/", page="9" * 5000).status_code == 200

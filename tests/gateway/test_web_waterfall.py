@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sojourn_gateway.model.glance import Glance
 from sojourn_gateway.model.span import Span
 from sojourn_gateway.model.tree import forest, walk
 from sojourn_gateway.model.usage import Tokens
-from sojourn_gateway.web.conversation import transcribe
-from sojourn_gateway.web.waterfall import Scale, draw
+from sojourn_gateway.web.conversation import is_silent, listen, outermost, tell
+from sojourn_gateway.web.waterfall import Layout, Scale, Waterfall
+from sojourn_gateway.web.waterfall import draw as draw_rows
 
 if TYPE_CHECKING:
     from sojourn_gateway.model.span import Step
@@ -61,6 +63,31 @@ def span(
         input=None if asked is None else messages(asked),
         output=None if said is None else messages([("assistant", said)]),
     )
+
+
+def glance(told: Span) -> Glance:
+    """A step of a session, as the page knows those that it does not show."""
+    return Glance(
+        trace_id=told.trace_id,
+        span_id=told.span_id,
+        parent_id=told.parent_id,
+        name=told.name,
+        step=told.step,
+        model=told.model,
+        tool_call_id=told.tool_call_id,
+        start_ns=told.start_ns,
+        end_ns=told.end_ns,
+        status=told.status,
+        decided=False,
+        found=told.name != "hidden",
+    )
+
+
+def draw(spans: list[Span], until_ns: int = 0, *, first: int = 0, count: int = 200, find: bool = False) -> Waterfall:
+    """Some rows of a session of these spans."""
+    layout = Layout([glance(one) for one in spans], until_ns, found_alone=find)
+    lines = {(one.trace_id, one.span_id): one for one in spans}
+    return draw_rows("s", layout, lines, None, first=first, count=count)
 
 
 def test_a_span_whose_parent_is_missing_is_a_root() -> None:
@@ -113,33 +140,53 @@ def test_marks_of_the_axis_stand_at_round_times_and_outside_folds() -> None:
 
 
 def test_a_session_of_one_moment_can_be_drawn() -> None:
-    scene = draw("s", [span(1, 5, 5)], 0, None)
+    scene = draw([span(1, 5, 5)])
 
     assert [(bar.x, bar.duration) for bar in scene.bars] == [(0.0, "0 ms")]
 
 
 def test_nothing_recorded_draws_nothing() -> None:
-    scene = draw("s", [], 0, None)
+    scene = draw([])
 
     assert scene.bars == ()
 
 
 def test_an_unfinished_step_reaches_to_now() -> None:
-    scene = draw("s", [span(1, 0, None), span(2, 0, 5, parent=1)], 10 * SECOND, None)
+    scene = draw([span(1, 0, None), span(2, 0, 5, parent=1)], 10 * SECOND)
 
     assert [(bar.width, bar.duration) for bar in scene.bars] == [(100.0, "running"), (50.0, "5.00 s")]
 
 
-def test_a_big_session_shows_its_begin_and_offers_the_rest() -> None:
+def test_a_big_session_is_shown_some_rows_at_a_time_on_one_axis() -> None:
     spans = [span(number, number, number + 1) for number in range(1, 1501)]
 
-    assert draw("s", spans, 0, None).hidden == 500
-    assert draw("s", spans, 0, None, everything=True).hidden == 0
+    whole = draw(spans, count=1500)
+    middle = draw(spans, first=200)
+    assert (middle.first, middle.later, middle.total) == (200, 1100, 1500)
+    assert middle.bars == whole.bars[200:400]
+    assert (draw(spans, first=1400).later, len(draw(spans, first=1400).bars)) == (0, 100)
+
+
+def test_rows_tell_where_the_next_failure_behind_them_is() -> None:
+    spans = [span(number, number, number + 1) for number in range(1, 1001)]
+    spans[700] = replace(spans[700], status="error")
+
+    assert draw(spans).error_after == spans[700].span_id
+    assert draw(spans, first=600).error_after == ""
+
+
+def test_steps_that_are_looked_for_have_rows_and_the_axis_stays() -> None:
+    spans = [span(1, 0, 10), replace(span(2, 1, 9, parent=1), name="hidden"), span(3, 2, 8, parent=2)]
+
+    scene = draw(spans, find=True)
+    assert [(bar.name, bar.depth) for bar in scene.bars] == [("span 1", 0), ("span 3", 2)]
+    assert scene.bars == (draw(spans).bars[0], draw(spans).bars[2])
 
 
 def transcript(*spans: Span) -> list[list[tuple[str, str]]]:
     """Roles and texts, by turn."""
-    return [[(entry.role, entry.text) for entry in turn.entries] for turn in transcribe("s", spans).turns]
+    turns = tell("s", listen(outermost(spans)), {}, spans, {})
+    return [[(entry.role, entry.text) for entry in turn.entries] for turn in turns]
 
 
 def test_a_history_that_is_sent_again_shows_once() -> None:
@@ -170,8 +217,8 @@ def test_a_provider_call_under_a_frameworks_call_is_not_shown_twice() -> None:
 
 
 def test_calls_without_recorded_content_are_called_silent() -> None:
-    assert transcribe("s", [span(1, 0, 1, step="model")]).silent
-    assert not transcribe("s", [span(1, 0, 1, step="tool")]).silent
+    assert is_silent(listen(outermost([span(1, 0, 1, step="model")])))
+    assert not is_silent(listen(outermost([span(1, 0, 1, step="tool")])))
 
 
 def test_odd_content_is_shown_as_it_is() -> None:

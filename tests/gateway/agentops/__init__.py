@@ -1,0 +1,1 @@
+"""AgentOps' contract: written and read by its own clients, and by hand."""

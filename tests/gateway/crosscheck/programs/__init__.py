@@ -1,0 +1,1 @@
+"""Programs that tell the story with a client of their own."""

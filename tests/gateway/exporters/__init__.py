@@ -1,0 +1,1 @@
+"""OpenTelemetry's own exporters, unmodified, as judges of what the gateway takes in."""

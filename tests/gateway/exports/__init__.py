@@ -1,0 +1,1 @@
+"""Files as other products write them, made small."""

@@ -1,0 +1,1 @@
+"""Kore.ai's contract, over sockets and by hand."""
