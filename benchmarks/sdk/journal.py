@@ -1,6 +1,6 @@
 """What the journal costs: spans a second on one core, bytes a span, and what the recording thread pays.
 
-    python benchmarks/journal.py
+    python -m benchmarks.sdk.journal
 
 The seconds depend on the machine, so read them as ratios of one run; the Python-level calls on the caller's thread,
 counted with `sys.setprofile`, do not.
