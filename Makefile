@@ -60,13 +60,24 @@ venv: $(STAMP) ## prepare .venv
 environments: $(STAMP) $(VERSIONS) ## prepare .venv and those of the tests (make -j3 environments: at the same time)
 
 .PHONY: check
-check: $(STAMP) ## lint, types, import borders, the repository's own rules
+check: lint mypy pyright borders rules ## lint, types, import borders, the repository's own rules (make -j2 -O check)
+
+.PHONY: lint mypy pyright borders rules
+lint: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+mypy: $(STAMP)
 	$(BIN)/mypy
+
+pyright: $(STAMP)
 	$(BIN)/pyright
+
+borders: $(STAMP)
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest tests/repo -q $(PYTEST_ARGS)
+
+rules: $(STAMP)
+	$(BIN)/pytest tests/repo -q
 
 .PHONY: browser
 browser: ## see that there is a Chromium

@@ -22,13 +22,14 @@ if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     exit 1
   fi
 fi
+# Modules are compiled when they are first imported: few of those that are installed ever are.
 if [ "${2:-}" = --bare ]; then
   echo "installing ${*:3} into $venv"
-  "$venv/bin/pip" install --quiet "${@:3}"
+  "$venv/bin/pip" install --quiet --no-compile "${@:3}"
 elif [ $# -gt 1 ]; then
   echo "installing ${*:2} into $venv"
-  "$venv/bin/pip" install --quiet --editable . "${@:2}"
+  "$venv/bin/pip" install --quiet --no-compile --editable . "${@:2}"
 else
   echo "installing what pyproject.toml names into $venv"
-  "$venv/bin/pip" install --quiet --editable '.[dev]'
+  "$venv/bin/pip" install --quiet --no-compile --editable '.[dev]'
 fi

@@ -1,6 +1,6 @@
 """Stores as earlier formats left them, opened by this version: a program, since the engine opens one folder a process.
 
-    python -m tests.gateway.old_stores HOME
+    python -m tests.gateway.old_stores HOME [--every]
 
 Says, a line each, what case it was and what the store answered.
 """
@@ -50,13 +50,15 @@ class Case:
         return f"format {self.format}{more}{', rolled up' if self.rolled_up else ''}"
 
 
-def cases() -> Iterator[Case]:
-    """Every format so far, every place between two statements of the step behind it, and the newest one last."""
+def cases(*, every: bool) -> Iterator[Case]:
+    """Every format so far, the last place between two statements of the step behind it, or `every` such place, and the
+    newest format last."""
     for number, step in enumerate(STEPS):
         if number:
             at = STEPS[number - 1].number
             yield Case(at, rolled_up=at < SUMMED_ANEW)
-            yield from (Case(at, statements) for statements in range(1, len(step.statements)))
+            torn = range(1, len(step.statements))
+            yield from (Case(at, statements) for statements in (torn if every else torn[-1:]))
     yield Case(1)
     yield Case(STEPS[-1].number)
 
@@ -138,7 +140,7 @@ def main() -> None:
     home.make(home.root)
     # A handle of our own stays open all the while: else the engine would start anew for every case.
     writer = Embedded(home).handle("writer")
-    for case in cases():
+    for case in cases(every="--every" in sys.argv):
         leave(writer, home, case)
         engine = Engine.open(home)
         told = answer(engine)

@@ -102,7 +102,7 @@ def tell(store: Store, order: Sequence[Sent], chance: random.Random) -> None:
             store.tell(*records)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(4, 60))])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 60))])
 def test_every_order_of_arrival_tells_the_same_story(store: Store, seed: int) -> None:
     tell(store, shuffled(seed), random.Random(seed))
 
