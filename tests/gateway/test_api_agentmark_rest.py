@@ -304,6 +304,15 @@ def test_experiments_are_traces_of_one_run(gateway: Served) -> None:
     refused(gateway.get("/v1/experiments", limit=201), 400, "invalid_query_params")
 
 
+def test_the_mean_score_of_a_run_is_a_number_where_the_sum_is_none(gateway: Served) -> None:
+    for number in (1, 2):
+        graded = {"resource_id": run_item(gateway, "r-1", number), "name": "right", "score": 1.7e308}
+        assert gateway.client.post("/v1/scores", json=graded).status_code == 201
+
+    (listed,) = gateway.data("/v1/experiments")
+    assert listed["avgScore"] == pytest.approx(1.7e308)
+
+
 def test_a_run_goes_on_until_it_is_silent(gateway: Served) -> None:
     now_ns = time.time_ns()
     for run, began_ns in (("running", now_ns), ("silent", now_ns - 7_200 * 10**9)):

@@ -194,6 +194,14 @@ def test_scores_are_summed_up_by_name(gateway: Served) -> None:
     assert gateway.data("/v1/scores/aggregations", start_date="2020-01-01", end_date="2020-01-02") == []
 
 
+def test_the_mean_of_scores_whose_sum_is_no_number_is_one(gateway: Served) -> None:
+    for number in (1.7e308, 1.5e308):
+        kept(gateway, score=number)
+
+    (told,) = gateway.data("/v1/scores/aggregations")
+    assert told["avg_score"] == pytest.approx(1.6e308)
+
+
 def test_a_trace_shows_its_scores_and_those_of_its_spans(gateway: Served) -> None:
     gateway.keep(support_session("s-1", started_ns=T0))
     trace = gateway.data("/v1/traces")[0]["id"]

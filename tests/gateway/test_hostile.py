@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 QUICK = settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=_CHECKS, database=None)
-LONG = settings(max_examples=300, deadline=None, derandomize=False, suppress_health_check=_CHECKS, database=None)
+LONG = settings(max_examples=150, deadline=None, derandomize=False, suppress_health_check=_CHECKS, database=None)
 SENT = {
     "place": st.integers(0, 5),
     "spans": st.lists(spoken(), min_size=6, max_size=14),
@@ -135,7 +135,7 @@ def test_no_span_or_log_makes_a_door_fail(
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 @LONG
 @given(**SENT)
 def test_nor_does_it_for_long(

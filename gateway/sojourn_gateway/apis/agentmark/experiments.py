@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,8 @@ from sojourn_gateway.asgi.services import Serving  # noqa: TC001  # FastAPI read
 from sojourn_gateway.model.experiment import ExperimentsAsk
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.datastructures import QueryParams
 
     from sojourn_gateway.model.experiment import Experiment, ExperimentItem
@@ -115,6 +118,13 @@ def parse_baseline(query: QueryParams) -> tuple[str, str, str | None]:
     return key or "", tree or "", path
 
 
+def _mean(scores: Sequence[float]) -> float:
+    try:
+        return math.fsum(scores) / len(scores)
+    except OverflowError:
+        return math.fsum(score / len(scores) for score in scores)
+
+
 def present_experiment(one: Experiment) -> dict[str, Any]:
     """One line of the list."""
     run, traces = one.run, one.traces
@@ -128,7 +138,7 @@ def present_experiment(one: Experiment) -> dict[str, Any]:
         "itemCount": len(traces),
         "avgLatencyMs": sum(lasted) / len(lasted) if lasted else 0,
         "totalCost": float(sum(trace.cost.usd or 0 for trace in traces)),
-        "avgScore": sum(graded) / len(graded) if graded else None,
+        "avgScore": _mean(graded) if graded else None,
         "start": present_time(run.start_ns),
         "end": present_time(run.end_ns),
         "totalTokens": sum(trace.tokens.total for trace in traces),

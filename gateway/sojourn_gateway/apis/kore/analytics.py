@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import chain, islice, tee
 from typing import TYPE_CHECKING, Any, Final
@@ -41,7 +42,7 @@ from sojourn_gateway.asgi.access import Unauthorized
 from sojourn_gateway.asgi.services import Serving, path_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from starlette.datastructures import QueryParams
 
@@ -240,7 +241,8 @@ def _streamed(serving: Services, asked: Stream) -> Iterator[tuple[Cursor, tuple[
         begun, trace_id, session_id, rank = asked.cursor
         after = (begun, trace_id, session_id)
         for read in read_all(serving, summaries_of(serving, [session_id])):
-            yield from _placed(serving, asked, _of_turn(asked, read, begun, trace_id, behind=rank))
+            ranks = _ranks_of_turns(read)[trace_id]
+            yield from _placed(serving, asked, _of_turn(asked, read, begun, ranks, behind=rank))
     while True:
         turns = serving.queries.outlines.turns_after(
             serving.project,
@@ -257,8 +259,12 @@ def _streamed(serving: Services, asked: Stream) -> Iterator[tuple[Cursor, tuple[
         for run in _runs([turn for turn in turns if turn[2] in there], there):
             own = {session_id: there[session_id] for *_, session_id in run}
             reads = {read.summary.id: read for read in read_all(serving, own.values())}
+            ranks_of = {session_id: _ranks_of_turns(read) for session_id, read in reads.items()}
             meant = (turn for turn in run if _is_meant(asked, reads[turn[2]]))
-            chosen = (_of_turn(asked, reads[session_id], begun, trace_id) for begun, trace_id, session_id in meant)
+            chosen = (
+                _of_turn(asked, reads[session_id], begun, ranks_of[session_id][trace_id])
+                for begun, trace_id, session_id in meant
+            )
             yield from _placed(serving, asked, chain.from_iterable(chosen))
         if len(turns) < _TURNS_AT_ONCE:
             return
@@ -293,24 +299,30 @@ def _is_meant(asked: Stream, read: Read) -> bool:
     return asked.channel in (None, channel) and asked.environment in (None, environment)
 
 
-def _of_turn(asked: Stream, read: Read, begun: int, trace_id: str, behind: int | None = None) -> Iterator[_Wanted]:
+def _ranks_of_turns(read: Read) -> Mapping[str, Sequence[int]]:
+    """By trace, the places of its events among all of the session."""
+    ranks = defaultdict[str, list[int]](list)
+    for rank, one in enumerate(read.planned):
+        ranks[one.trace_id].append(rank)
+    return ranks
+
+
+def _of_turn(
+    asked: Stream, read: Read, begun: int, all_ranks: Sequence[int], behind: int | None = None
+) -> Iterator[_Wanted]:
     """The events of a turn that may be meant; what a tool was asked stands before what it answered."""
+    turn = [(rank, read.planned[rank]) for rank in all_ranks]
     ranks = [
         rank
-        for rank, one in enumerate(read.planned)
-        if one.trace_id == trace_id
-        and one.type in CATEGORIES
+        for rank, one in turn
+        if one.type in CATEGORIES
         and asked.since_ns <= one.timestamp_ns < asked.until_ns
         and (not asked.event_types or CATEGORIES[one.type] in asked.event_types)
         and (asked.agent is None or one.agent == asked.agent)
         and (asked.decision_kind is None or decision_kind(one) == asked.decision_kind)
         and (behind is None or (rank < behind if asked.descending else rank > behind))
     ]
-    calls = {
-        one.span_id: rank
-        for rank, one in enumerate(read.planned)
-        if one.type == "tool_call" and one.trace_id == trace_id
-    }
+    calls = {one.span_id: rank for rank, one in turn if one.type == "tool_call"}
     for rank in reversed(ranks) if asked.descending else ranks:
         planned = read.planned[rank]
         if planned.type == "tool_result" and (call := calls.get(planned.span_id)) is not None:
