@@ -29,6 +29,7 @@ __all__ = [
     "HERE",
     "KIND",
     "NO_SESSION",
+    "OF_TIME",
     "SPEAKING",
     "SPEAKS",
     "TAKER",
@@ -72,7 +73,7 @@ def _first_said(names: Sequence[str]) -> str:
 
 TAKER: Final = _first_said([taker for _, taker in HANDOFFS])
 GOES_ON: Final = f"({said(semconv.LANGGRAPH_GOTO)} != '' or match({said(semconv.LANGGRAPH_TRIGGERS)}, {_BRANCH}))"
-_OF_TIME: Final = "minute >= {first:UInt32} and minute <= {latest:UInt32}"
+OF_TIME: Final = "minute >= {first:UInt32} and minute <= {latest:UInt32}"
 _NAMING: Final = (semconv.AGENT_ID, *AGENT_NAMES)
 _NAMES: Final = (
     *_NAMING,
@@ -237,7 +238,7 @@ _DECLARED: Final = f"""
     where project = {{project:String}} and agent.1 != '' group by declared"""
 
 
-def agents_of(chosen: str = _OF_TIME, heard: Collection[str] = _NAMING) -> str:
+def agents_of(chosen: str = OF_TIME, heard: Collection[str] = _NAMING) -> str:
     """What stands in front of a statement, for `led` to tell trace, span and agent of the steps that are somebody's.
 
     A step is its own word's, else that of the step above it, so far up as is looked. All steps of a trace, or

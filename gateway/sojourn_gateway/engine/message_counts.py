@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sojourn_gateway.engine.bound import Conditions
-from sojourn_gateway.engine.happenings import HERE, SPEAKS, answers, spoken_responses
+from sojourn_gateway.engine.happenings import BY_START, HERE, KIND, OF_TIME, SPEAKS, answers, spoken_responses
 from sojourn_gateway.engine.minutes import minute_of
+from sojourn_gateway.engine.seldom import has_tangled
+from sojourn_gateway.engine.steps import steps
 from sojourn_gateway.engine.tables import DATABASE
 
 if TYPE_CHECKING:
@@ -50,15 +52,8 @@ def page_of_messages(
     if not count:
         return [], 0
     where.values |= {"first": minute_of(begun_ns), "latest": minute_of(ended_ns)}
-    # What was asked in each turn in which somebody speaks, and what was answered.
-    counted = f"""
-    select session_id, count() as messages from (
-        select session_id from {DATABASE}.traces final
-        where project = {{project:String}} and first_input != '' and trace_id in (
-            select trace_id {HERE} and {SPEAKS})
-        union all select session as session_id from ({answers(spoken)})
-        union all select session as session_id from ({spoken_responses(spoken)})
-    ) where {sessions_meant} group by session_id"""
+    said = _said_in_parts(spoken) if has_tangled(engine, project) else _said(spoken)
+    counted = f"select session_id, count() as messages from ({said}) where {sessions_meant} group by session_id"
     rows = engine.rows(
         f"""select session_id, passed - messages as before, messages, total from (
             select session_id, messages, sum(messages) over () as total,
@@ -70,3 +65,30 @@ def page_of_messages(
     if rows or not offset:
         return [row[:-1] for row in rows], rows[0][-1] if rows else 0
     return [], engine.rows(f"select sum(messages) from ({counted})", where.values)[0][0]
+
+
+def _said(spoken: Spoken) -> str:
+    """A select of `session_id`, once for what was asked in each turn in which somebody speaks, once for each answer."""
+    return f"""
+    select session_id from {DATABASE}.traces final
+    where project = {{project:String}} and first_input != '' and trace_id in (select trace_id {HERE} and {SPEAKS})
+    union all select session as session_id from ({answers(spoken)})
+    union all select session as session_id from ({spoken_responses(spoken)})"""
+
+
+def _said_in_parts(spoken: Spoken) -> str:
+    """The same where a turn may lie in several sessions, in each of which only its steps there tell what was said."""
+    here = steps(OF_TIME, placed=True)
+    says = f"or {KIND} = 'response'" if "response" in spoken.kinds else ""
+    kept = f"from ({here}) where (session, trace_id) in (select session, trace_id from ({here}) where status = 2)"
+    failed = f"""
+    select session, trace_id {kept} and (session, trace_id, parent_id) not in (select session, trace_id, span_id {kept})
+    group by session, trace_id having argMin(status, {BY_START}) = 2"""
+    turns = f"select session_id from {DATABASE}.traces final where project = {{project:String}}"
+    speaking = f"(session_id, trace_id) in (select session, trace_id from ({here}) where {SPEAKS})"
+    return f"""
+    {turns} and first_input != '' and {speaking}
+    union all {turns} and last_output != '' and {speaking}
+        and (session_id, trace_id) not in (select session, trace_id from ({here}) where end_ns = 0 {says})
+        and (session_id, trace_id) not in ({failed})
+    union all select session as session_id from ({spoken_responses(spoken)})"""

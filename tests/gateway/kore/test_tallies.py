@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sojourn_gateway.apis.kore.conversation import conversation_of
 from sojourn_gateway.apis.kore.reading import read_all
 from sojourn_gateway.apis.kore.tallies import tally_of
 from sojourn_gateway.model.session import SessionsAsk
@@ -40,6 +41,25 @@ def tallies(kore: Kore) -> dict[str, tuple[Tally, Tally]]:
     assert list(counted) == [one.id for one in summaries]
     serving = replace(serving, project=project)
     return {read.summary.id: (counted[read.summary.id], tally_of(read)) for read in read_all(serving, summaries)}
+
+
+def messages(kore: Kore) -> dict[str, int]:
+    """How many messages each session's conversation has, as the history of all counts them."""
+    talks = kore.gateway.services.queries.happenings.messages(
+        kore.gateway.project, 0, 2**63, [], limit=10_000, offset=0
+    )
+    assert talks.total == sum(talk.count for talk in talks.items)
+    return {talk.session_id: talk.count for talk in talks.items}
+
+
+def messages_read(kore: Kore) -> dict[str, int]:
+    """The same, as reading the sessions finds them."""
+    serving, project = kore.gateway.services, kore.gateway.project
+    summaries = serving.queries.sessions(project, SessionsAsk(limit=200, include_implicit=True)).items
+    conversations = {
+        read.summary.id: conversation_of(read) for read in read_all(replace(serving, project=project), summaries)
+    }
+    return {session_id: len(told) for session_id, told in conversations.items() if told}
 
 
 def say(step: Span, **told: Any) -> None:
@@ -100,6 +120,7 @@ def test_sessions_of_any_shape_are_counted_as_they_are_read(kore: Kore) -> None:
         assert counted == read, session_id
     kinds = {kind for counted, _ in found.values() for kind in counted.counts}
     assert len(kinds) == 10
+    assert messages(kore) == messages_read(kore)
     # And so the lines of lists are those of single sessions.
     for line in kore.told(limit=200)["sessions"][::12]:
         whole = kore.session(line["id"])
