@@ -35,6 +35,8 @@ LOOK_FOR_GATEWAY_S: Final = 1.0
 IMPATIENCE_S: Final = 1.0
 MAX_REFUSED_BYTES: Final = 64 * 1024 * 1024
 _MALFORMED: Final = frozenset({400, 413, 415, 422})
+# Not the plain functions of `random`: a program that seeds it would get other numbers than without us.
+_dice: Final = random.SystemRandom()
 _PATHS: Final = {Kind.TRACES: "/v1/traces", Kind.PENDING: "/v1/traces", Kind.LOGS: "/v1/logs"}
 
 
@@ -293,7 +295,7 @@ class Sender:
             faults.trouble("sender.redirect", words)
             return LONGEST_WAIT_S
         if answer.retry_after_s:
-            wait_s = min(answer.retry_after_s, LONGEST_BID_S) * random.uniform(1.0, 1.1)  # noqa: S311  # no secret
+            wait_s = min(answer.retry_after_s, LONGEST_BID_S) * _dice.uniform(1.0, 1.1)
             self._bidden_until = time.monotonic() + wait_s
         else:
             wait_s = self._longer_wait()
@@ -350,7 +352,7 @@ class Sender:
     def _longer_wait(self) -> float:
         base = min(max(self._wait_s, FIRST_WAIT_S / 2) * 2, LONGEST_WAIT_S)
         # Jitter, so that many processes do not come back at once.
-        return base * random.uniform(0.75, 1.25)  # noqa: S311  # no secret hangs on it
+        return base * _dice.uniform(0.75, 1.25)
 
 
 def _suppress_instrumentation() -> None:

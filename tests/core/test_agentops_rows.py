@@ -129,7 +129,8 @@ def test_with_only_the_exporters_endpoint_everything_goes_there() -> None:
         sojourn.end_session("Success")
 
         assert sojourn.flush(120)
-        assert [request.path for request in chosen.requests] == ["/v1/logs"]
+        # In one request, or, when the machine is busy, the beginning before the end.
+        assert {request.path for request in chosen.requests} == {"/v1/logs"}
 
 
 def test_a_screenshot_and_a_tuple_are_kept_as_agentops_keeps_them(home: Path) -> None:

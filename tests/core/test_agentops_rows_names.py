@@ -284,7 +284,7 @@ def test_a_trace_is_validated_against_the_running_gateway(home: Path, capsys: py
         sojourn.init()
         with sojourn.start_trace("turn") as trace:
             sojourn.record(sojourn.LLMEvent(model="gpt-4o", prompt="Hi", prompt_tokens=10, completion_tokens=5))
-        result = sojourn.validate_trace_spans(trace_context=trace, min_spans=2, max_retries=100, retry_delay=0.2)
+        result = sojourn.validate_trace_spans(trace_context=trace, min_spans=2, max_retries=600, retry_delay=0.2)
         with pytest.raises(sojourn.ValidationError, match="3 are expected"):
             sojourn.validate_trace_spans(trace.trace_id, min_spans=3, max_retries=1, retry_delay=0)
         with pytest.raises(sojourn.ValidationError, match="does not know it"):

@@ -98,14 +98,16 @@ def test_with_a_gateway_its_sums_are_told(gateway: str) -> None:
     sojourn.record(sojourn.ActionEvent("mine"))
     another_process()
 
+    expected = {**OF_THE_OTHER, "Actions": 2, "Processes": 2, "Counted": f"by the gateway at {gateway}"}
+
     def whole() -> dict[str, object] | None:
-        # The other process's last words may still be on their way.
+        # Last words of either process may still be on their way; until then the journals are counted, or less.
         told = sojourn.get_analytics(scope="session")
-        return told if told is not None and told["Processes"] == 2 and told["Errors"] == 2 else None
+        return told if told is not None and expected.items() <= told.items() else None
 
     told = until(whole, within_s=300)
     assert told.pop("Duration") != ""
-    assert told == {**OF_THE_OTHER, "Actions": 2, "Processes": 2, "Counted": f"by the gateway at {gateway}"}
+    assert told == expected
     assert session.is_running
 
 

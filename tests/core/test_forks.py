@@ -158,8 +158,10 @@ def test_locks_that_other_threads_held_at_the_fork_stop_no_child() -> None:
         worker.join()
 
 
-def test_a_fork_waits_for_what_our_threads_are_importing() -> None:
+def test_a_fork_waits_for_what_our_threads_are_importing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A child could never import what another thread was importing when it was forked."""
+    # A thread that gets no processor for a while must not be given up here.
+    monkeypatch.setattr(exits, "_PATIENCE_S", 120)
     sojourn.init()
     begun, forked = threading.Event(), threading.Event()
     order: list[str] = []

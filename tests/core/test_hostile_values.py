@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import sojourn
-from sojourn import faults, recorder, semconv
+from sojourn import faults, semconv
 from sojourn.content import ContentPolicy
 from sojourn.testing import captured
 from tests.core.hostile import HOSTILE, anything
@@ -24,12 +24,6 @@ S: Any = sojourn
 # Each example has a capture of its own.
 QUIET = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large)
 TEXTS = (semconv.INPUT, semconv.OUTPUT, semconv.TOOL_CALL_ARGUMENTS, semconv.TOOL_CALL_RESULT, semconv.LOGS)
-
-
-@pytest.fixture(autouse=True)
-def _patient_flush(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is read here is much to write: on a busy machine the recorder's thread holds the journal for long."""
-    monkeypatch.setattr(recorder, "PATIENCE_S", 120)
 
 
 def events(value: Any) -> list[str]:

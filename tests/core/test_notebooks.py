@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
-from jupyter_client.manager import start_new_kernel
+from jupyter_client.manager import KernelManager
 
 from sojourn import semconv
 from tests.core.journalled import plain, read_home
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Generator, Iterator
+
+    from jupyter_client.blocking.client import BlockingKernelClient
 
 
 class Notebook(Protocol):
@@ -23,31 +27,49 @@ class Notebook(Protocol):
     def __call__(self, cell: str) -> str: ...
 
 
+@contextmanager
+def kernel() -> Generator[BlockingKernelClient]:
+    """A kernel of its own, stopped as a notebook stops it."""
+    # Sockets that are files: a port that was free when the kernel was told of it may be taken once it has started. The
+    # folder of a test has too long a name for one.
+    with TemporaryDirectory() as folder:
+        manager = KernelManager(kernel_name="python3", transport="ipc", ip=str(Path(folder) / "kernel"))
+        # Who takes longer is ended by a signal, which is another end than the one that was asked for.
+        manager.shutdown_wait_time = 240
+        manager.start_kernel(env=dict(os.environ))
+        try:
+            client = manager.client()
+            client.start_channels()
+            try:
+                client.wait_for_ready(timeout=300)
+                yield client
+            finally:
+                client.stop_channels()
+        finally:
+            manager.shutdown_kernel()
+
+
 @pytest.fixture
 def notebook(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
-    """A kernel of its own, stopped as a notebook stops it."""
+    """A kernel that finds nothing of the user's."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     # The debugger that comes with the kernel says at its start that it would like to be asked otherwise.
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    manager, client = start_new_kernel(startup_timeout=300, kernel_name="python3", env=dict(os.environ))
+    with kernel() as client:
 
-    def run(cell: str) -> str:
-        told: list[str] = []
+        def run(cell: str) -> str:
+            told: list[str] = []
 
-        def hear(message: dict[str, Any]) -> None:
-            if message["msg_type"] == "stream":
-                told.append(message["content"]["text"])
+            def hear(message: dict[str, Any]) -> None:
+                if message["msg_type"] == "stream":
+                    told.append(message["content"]["text"])
 
-        answer = client.execute_interactive(cell, timeout=300, output_hook=hear)
-        assert answer["content"]["status"] == "ok", "\n".join(answer["content"].get("traceback", []))
-        return "".join(told)
+            answer = client.execute_interactive(cell, timeout=300, output_hook=hear)
+            assert answer["content"]["status"] == "ok", "\n".join(answer["content"].get("traceback", []))
+            return "".join(told)
 
-    try:
         yield run
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel()
 
 
 def test_a_cell_with_init_may_be_run_again_and_again(home: Path, notebook: Notebook) -> None:
@@ -107,15 +129,11 @@ def test_an_interrupted_cell_leaves_the_session_running(home: Path, notebook: No
     assert notebook("print(session.is_running)") == "True\n"
 
 
-def test_a_kernel_that_is_restarted_has_ended_its_session(home: Path, tmp_path: Path) -> None:
-    manager, client = start_new_kernel(startup_timeout=300, kernel_name="python3", env=dict(os.environ))
+def test_a_kernel_that_is_restarted_has_ended_its_session(home: Path) -> None:
     said: list[dict[str, Any]] = []
-    try:
+    with kernel() as client:
         client.execute_interactive("import sojourn\nsojourn.init()", timeout=300, output_hook=said.append)
         until(lambda: read_home(home).named(semconv.SESSION_START))
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel()
 
     [end] = read_home(home).named(semconv.SESSION_END)
     assert end[semconv.SESSION_END_STATE] == "Indeterminate"

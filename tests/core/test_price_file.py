@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import sojourn
+from sojourn import faults, tally
 from sojourn.price_file import BadPrices, PriceList, find_rates
 from sojourn.prices import ALWAYS_NS, Usage, rates
 
@@ -160,6 +162,9 @@ def test_a_wrong_file_is_told_once_and_the_program_goes_on(
     path = tmp_path / "prices.toml"
     path.write_text("what", "utf-8")
     monkeypatch.setenv("SOJOURN_PRICES", str(path))
+    # Once in a process: another test may have had it told, and the thread that loads prices ahead may come first.
+    monkeypatch.setattr(faults, "_counts", Counter[str]())
+    monkeypatch.setattr(tally, "_prices_asked_for", True)
     session = sojourn.init()
     assert session is not None
     with caplog.at_level(logging.WARNING, "sojourn"):

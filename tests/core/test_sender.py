@@ -89,6 +89,7 @@ def test_a_refused_key_keeps_everything_in_the_journal(home: Path) -> None:
     assert [span.name for span in read_home(home).spans] == ["kept"]
 
 
+@pytest.mark.usefixtures("patient_exit")
 def test_a_batch_that_is_called_malformed_is_set_aside_and_blocks_nothing(home: Path) -> None:
     def decide(request: Request) -> Reply:
         return Reply(400) if b"poison" in request.body else Reply()
@@ -123,6 +124,7 @@ def test_pending_spans_go_to_a_gateway_of_ours_only() -> None:
             assert names(collector) == (["open"] if ours else [])
 
 
+@pytest.mark.usefixtures("patient_exit")
 def test_the_journal_of_a_killed_process_is_delivered_by_the_next_one_with_the_same_endpoint_and_key(
     home: Path,
 ) -> None:

@@ -83,7 +83,7 @@ def application() -> FastAPI:
 def serving(app: FastAPI) -> Generator[str]:
     """The application behind uvicorn, on a thread of this process."""
     taken = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_keep_alive=600))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
     thread.start()
     try:
