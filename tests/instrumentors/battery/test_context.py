@@ -79,7 +79,7 @@ async def test_calls_at_once_do_not_mix(subject: Subject, way: Way, stage: Stage
     else:
         with ThreadPoolExecutor(AT_ONCE) as executor:
             done = [executor.submit(contextvars.copy_context().run, asyncio.run, work(name)) for name in names]
-            await asyncio.to_thread(lambda: [one.result(20) for one in done])
+            await asyncio.to_thread(lambda: [one.result(120) for one in done])
 
     found = {name: sorted(below) for name, below in parents(stage).items()}
     assert found == {"": sorted(names), **{name: [subject.span] for name in names}}
@@ -105,7 +105,7 @@ async def test_a_call_on_another_thread_belongs_to_whose_context_it_runs_in(
             # Copies the context, as opposed to an executor of the program's own.
             await asyncio.to_thread(work)
         with tracer.start_as_current_span("bare"), ThreadPoolExecutor(1) as executor:
-            executor.submit(work).result(20)
+            executor.submit(work).result(120)
 
     found = parents(stage)
     assert found["work"] == [subject.span]

@@ -111,7 +111,7 @@ def test_threads_that_carry_the_context_keep_the_parent(observed: Observed) -> N
 
     def work(_: Any) -> None:
         with ContextThreadPoolExecutor(2) as pool:
-            pool.submit(model.invoke, "x").result(30)
+            pool.submit(model.invoke, "x").result(120)
         context = contextvars.copy_context()
         thread = threading.Thread(target=context.run, args=(model.invoke, "y"))
         thread.start()
@@ -128,7 +128,7 @@ def test_threads_that_are_handed_the_config_keep_the_parent(observed: Observed) 
 
     def work(taken: str, config: RunnableConfig) -> str:
         with ThreadPoolExecutor(1) as pool:
-            return pool.submit(model.invoke, taken, config).result(30).text
+            return pool.submit(model.invoke, taken, config).result(120).text
 
     told: Any = work
     step(told).invoke("x")

@@ -190,7 +190,7 @@ async def test_agents_that_run_at_once_do_not_mix(observed: Observed) -> None:
     graphs = [agent(calls("add", a=1, b=2), "3") for _ in range(4)]
     with ThreadPoolExecutor(2) as pool:
         for running in [pool.submit(graph.invoke, QUESTION) for graph in graphs[:2]]:
-            running.result(30)
+            running.result(120)
     await asyncio.gather(*(graph.ainvoke(QUESTION) for graph in graphs[2:]))
 
     assert [root.outline() for root in observed.roots()] == [AGENT_TREE] * 4

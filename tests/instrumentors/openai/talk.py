@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Script = Callable[[dict[str, Any]], list[dict[str, Any]]]
 
+PATIENT: dict[str, Any] = {"open_timeout": 120}
+"""How either end opens a connection: for ten seconds both threads may have to wait where much else goes on."""
+
 
 @contextmanager
 def talking(script: Script, greeting: dict[str, Any] | None = None) -> Generator[str]:
@@ -35,7 +38,7 @@ def talking(script: Script, greeting: dict[str, Any] | None = None) -> Generator
                     return
                 connection.send(json.dumps(told))
 
-    with serve(handle, "127.0.0.1", 0) as server:
+    with serve(handle, "127.0.0.1", 0, **PATIENT) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         try:

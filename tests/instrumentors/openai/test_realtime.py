@@ -10,7 +10,7 @@ import pytest
 
 from sojourn.content import ContentPolicy
 from tests.instrumentors.openai.bodies import said, streamed
-from tests.instrumentors.openai.talk import talking
+from tests.instrumentors.openai.talk import PATIENT, talking
 from tests.instrumentors.provider import OPTIONS
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def script(*output: dict[str, Any], **rest: Any) -> Any:
 def connected(client: Any, **options: Any) -> Any:
     """Where the client has its connections: they left `beta` with openai 2."""
     realtime = client.realtime if hasattr(client, "realtime") else client.beta.realtime
-    return realtime.connect(model="rt-1", **options)
+    return realtime.connect(model="rt-1", websocket_connection_options=PATIENT, **options)
 
 
 def client_of(kind: Any, base_url: str) -> Any:
@@ -296,7 +296,7 @@ def test_responses_over_a_connection_are_as_those_by_request(observed: Observed)
         client = client_of(openai.OpenAI, base_url)
         if not hasattr(getattr(client, "responses", None), "connect"):
             pytest.skip("this release of the client has no such connection")
-        with client.responses.connect() as connection:
+        with client.responses.connect(websocket_connection_options=PATIENT) as connection:
             connection.response.create(model="m-1", input="Hello", instructions="Be brief.")
             for event in connection:
                 if event.type == "response.completed":
