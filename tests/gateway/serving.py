@@ -72,6 +72,11 @@ class Served:
         assert self.engine.settle(300)
 
 
+def is_look_round() -> bool:
+    """Whether this is the gateway's own look after the store, once a minute: who counts what is asked leaves it out."""
+    return threading.current_thread().name == "sojourn-rounds"
+
+
 @contextmanager
 def served(engine: Engine, home: Home, settings: Settings, *, patience_s: float = 300) -> Generator[Served]:
     """Serve over an engine that is open already, until the block is left.

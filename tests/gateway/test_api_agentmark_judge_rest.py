@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 
 PYTHON = ROOT / ".cache" / "versions" / "agentmark-0.7.1" / "bin" / "python"
 PROGRAM = """
-import asyncio, json, sys
+import asyncio, functools, httpx, json, sys, urllib.request
 from agentmark_sdk import AgentMarkSDK, SpanKind, SpanOptions, observe, span, span_context, span_context_sync
+
+# A machine that is busy may need more than its five seconds, which no option changes.
+opened = urllib.request.urlopen
+urllib.request.urlopen = lambda request, timeout: opened(request, timeout=120)
+httpx.AsyncClient = functools.partial(httpx.AsyncClient, timeout=120)
 
 url, key = sys.argv[1:]
 sdk = AgentMarkSDK(api_key=key, app_id="app", base_url=url)

@@ -29,7 +29,7 @@ def test_a_gateway_killed_again_and_again_loses_nothing_and_doubles_nothing(tmp_
     with gateway(home) as running:
         senders.url = running.url
         senders.finish()
-        found = sums(running, list(senders.acknowledged))
+        found = sums(running, senders.acknowledged)
     calls = senders.spans - 1
     assert found == dict.fromkeys(senders.acknowledged, (senders.spans, calls, 100 * calls))
 
@@ -62,7 +62,7 @@ def test_a_full_disk_is_said_loses_nothing_and_is_got_over(tmp_path: Path) -> No
             filler.unlink()
             senders.more(10)
         senders.finish()
-        found = sums(running, list(senders.acknowledged))
+        found = sums(running, senders.acknowledged)
     calls = senders.spans - 1
     assert found == dict.fromkeys(senders.acknowledged, (senders.spans, calls, 100 * calls))
     for answer in senders.refused:

@@ -22,6 +22,7 @@ from sojourn_gateway.model.session import StepKind
 from tests.gateway.agentops.by_hand import Program, event
 from tests.gateway.faulty import PROTOBUF, gateway
 from tests.gateway.sender import span, trace_id, traces, usage
+from tests.gateway.serving import is_look_round
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -231,7 +232,8 @@ def test_an_update_reads_the_events_alone_that_it_changes(gateway: Served, monke
 
     def counting(*asked: Any) -> Any:
         found = answer(*asked)
-        read.append(len(found))
+        if not is_look_round():
+            read.append(len(found))
         return found
 
     monkeypatch.setattr(gateway.engine, "rows", counting)

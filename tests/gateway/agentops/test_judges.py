@@ -19,6 +19,12 @@ pytestmark = pytest.mark.timeout(900)
 RELEASES = ["0.3.26", pytest.param("0.3.21", marks=pytest.mark.soak)]
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a program asks by itself waits for what it just wrote as long as a slow machine may take."""
+    monkeypatch.setattr("sojourn_gateway.query.queries._SETTLE_S", 300.0)
+
+
 @pytest.mark.parametrize("release", RELEASES)
 def test_a_program_of_the_session_era_is_recorded_whole(release: str, gateway: Served, tmp_path: Path) -> None:
     told = judged(release, "session_era", gateway, tmp_path)

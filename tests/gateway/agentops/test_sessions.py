@@ -225,6 +225,7 @@ def test_time_travel_gives_back_prompts_and_answers(program: Program) -> None:
 
 def test_a_token_is_renewed_for_a_session_that_is_there(program: Program) -> None:
     client = program.gateway.client
+    assert program.gateway.engine.settle(60)
     fresh = client.post("/v2/reauthorize_jwt", json={"session_id": program.session_id}).json()
     assert fresh["status"] == "Success"
     program.jwt = fresh["jwt"]

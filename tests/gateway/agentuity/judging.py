@@ -35,6 +35,7 @@ def run(
     command: Sequence[str | Path], gateway: Served, here: Path, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end. It is told of a proxy that refuses whatever is not on this machine."""
+    assert gateway.engine.settle(60)
     with socket.socket() as refusing:
         # Bound, and never listening.
         refusing.bind(("127.0.0.1", 0))

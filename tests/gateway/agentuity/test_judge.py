@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 THREAD = "thrd_" + "7" * 32
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a program asks by itself waits for what it just wrote as long as a slow machine may take."""
+    for module in ("queries", "requests"):
+        monkeypatch.setattr(f"sojourn_gateway.query.{module}._SETTLE_S", 300.0)
+
+
 def test_the_vendors_client_cannot_tell(gateway: Served, tmp_path: Path) -> None:
     own_id = session_id()
     trace = bytes.fromhex(own_id.removeprefix("sess_"))

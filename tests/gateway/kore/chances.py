@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.gateway.sender import CHAT, span, trace_id
+from tests.gateway.sender import CHAT, span
 
 if TYPE_CHECKING:
     import random
@@ -50,6 +50,8 @@ def some_step(chance: random.Random, session: str, trace: bytes, above: list[Spa
     return span(
         trace,
         kind,
+        # Steps that begin together stand in the order of their ids.
+        span_id=chance.randbytes(8),
         parent=chance.choice(above) if above and chance.random() < 0.9 else b"",
         at_s=chance.randrange(100),
         lasts_s=None if chance.random() < 0.05 else chance.randrange(200) / 10,
@@ -62,7 +64,7 @@ def some_session(chance: random.Random, session: str) -> list[Span]:
     """Some turns of some steps."""
     spans: list[Span] = []
     for _ in range(chance.randrange(1, 4)):
-        trace = trace_id()
+        trace = chance.randbytes(16)
         above: list[Span] = []
         for _ in range(chance.randrange(1, 12)):
             above.append(some_step(chance, session, trace, above))

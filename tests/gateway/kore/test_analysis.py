@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import sys
@@ -107,11 +108,15 @@ def _work(events: list[Any]) -> int:
         calls += event in ("call", "c_call")
 
     before = sys.getprofile()
+    # What else is collected meanwhile is no work of its.
+    gc.collect()
+    gc.disable()
     sys.setprofile(count)
     try:
         analyse(events, USUAL)
     finally:
         sys.setprofile(before)
+        gc.enable()
     return calls
 
 

@@ -15,6 +15,7 @@ from sojourn_gateway.model.session import SessionsAsk
 from tests.gateway.kore.chances import some_session
 from tests.gateway.kore.reading import Kore, under
 from tests.gateway.sender import any_value, event, span, trace_id, usage
+from tests.gateway.serving import is_look_round
 
 if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -161,7 +162,8 @@ def test_a_list_reads_no_row_for_each_step(kore: Kore, monkeypatch: pytest.Monke
 
     def counting(*asked: Any) -> Any:
         found = answer(*asked)
-        rows.append(len(found))
+        if not is_look_round():
+            rows.append(len(found))
         return found
 
     monkeypatch.setattr(engine, "rows", counting)
