@@ -30,9 +30,11 @@ def test_a_person_signs_in_and_comes_to_the_page_that_was_asked_for(engine: Engi
     secret = Keys(records).make(f"mine-{tmp_path.name}", "a person").secret
     records.close()
     with served(engine, Home(home), Settings(require_keys=True)) as running, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(base_url=running.url)
         # A loaded machine is slow.
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"], timeout=120_000
+        )
+        page = browser.new_page(base_url=running.url)
         page.set_default_timeout(120_000)
         expect.set_options(timeout=120_000)
         page.goto("/sessions?sort=cost")
