@@ -151,7 +151,7 @@ def _history(serving: Services, query: QueryParams) -> dict[str, Any]:
     # No more of them than fit; only the sessions that lie within the page are read.
     left, placed = tee(_talk(serving, page))
     items = fitting(message for _, message in left)
-    # Where a trace lies in several sessions, more may be counted than is told: a page goes on behind what it counts.
+    # What is erased or moved meanwhile was counted and is not told: a page goes on behind what it counts.
     rest = next(islice(placed, len(items), None), None)
     following = min(asked.offset + asked.limit, total) if rest is None else rest[0]
     has_more = following < total
