@@ -14,13 +14,14 @@ from uuid import UUID
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs, SeverityNumber
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from sojourn import semconv
 from sojourn_gateway.ingest.agentops_rows import Action, Call, Failure, Tool, as_text
+from sojourn_gateway.ingest.attributes import encode_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -120,7 +121,7 @@ def step_of(session_id: str, event: Event, what: Action | Call | Tool) -> Span:
         kind=Span.SPAN_KIND_CLIENT if isinstance(what, Call) else Span.SPAN_KIND_INTERNAL,
         start_time_unix_nano=event.start_ns,
         end_time_unix_nano=event.end_ns,
-        attributes=_attributes(told),
+        attributes=encode_attributes(told),
     )
 
 
@@ -240,32 +241,17 @@ def _record(session_id: str, name: str, uid: str, time_ns: int, told: Mapping[st
         **told,
     }
     return LogRecord(
-        time_unix_nano=time_ns, observed_time_unix_nano=time_ns, event_name=name, attributes=_attributes(attributes)
+        time_unix_nano=time_ns,
+        observed_time_unix_nano=time_ns,
+        event_name=name,
+        attributes=encode_attributes(attributes),
     )
 
 
 def _resource(sender: Sender) -> Resource:
     return Resource(
-        attributes=_attributes({semconv.SERVICE_NAME: SERVICE, semconv.SERVICE_INSTANCE_ID: sender.process})
+        attributes=encode_attributes({semconv.SERVICE_NAME: SERVICE, semconv.SERVICE_INSTANCE_ID: sender.process})
     )
-
-
-def _attributes(told: Mapping[str, Value]) -> list[KeyValue]:
-    return [KeyValue(key=key, value=_any(value)) for key, value in told.items()]
-
-
-def _any(value: Value) -> AnyValue:
-    match value:
-        case bool():
-            return AnyValue(bool_value=value)
-        case int():
-            return AnyValue(int_value=value)
-        case float():
-            return AnyValue(double_value=value)
-        case str():
-            return AnyValue(string_value=value)
-        case tuple():
-            return AnyValue(array_value=ArrayValue(values=[AnyValue(string_value=one) for one in value]))
 
 
 _SCOPE: Final = InstrumentationScope(name=SERVICE)

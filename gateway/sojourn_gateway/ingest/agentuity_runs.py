@@ -13,18 +13,21 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
 from sojourn import semconv
 from sojourn_gateway.engine import agentuity
 from sojourn_gateway.engine.values import as_json
+from sojourn_gateway.ingest.attributes import encode_attributes
 from sojourn_gateway.ingest.limits import LONGEST_VALUE
 from sojourn_gateway.model.faults import TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
     from sojourn_gateway.model.span import Json
 
@@ -155,22 +158,10 @@ def _plain(value: Json) -> Any:
 
 
 def _attributes(told: Mapping[str, Any], *, pending: bool) -> list[KeyValue]:
-    known = {key: value for key, value in told.items() if value not in (None, "")}
+    known = {key: _plain(value) for key, value in told.items() if value not in (None, "")}
     if pending:
         known[semconv.PENDING] = True
-    return [KeyValue(key=key, value=_any(value)) for key, value in known.items()]
-
-
-def _any(value: Any) -> AnyValue:
-    match value:
-        case bool():
-            return AnyValue(bool_value=value)
-        case int() if -(2**63) <= value < 2**63:
-            return AnyValue(int_value=value)
-        case float():
-            return AnyValue(double_value=value)
-        case _:
-            return AnyValue(string_value=as_json(value))
+    return encode_attributes(known)
 
 
 def _encoded(span: Span, told: Told) -> bytes:
@@ -178,7 +169,7 @@ def _encoded(span: Span, told: Told) -> bytes:
     if told.done is not None:
         # Clocks that were set back tell of an answer before the question.
         span.end_time_unix_nano = max(int(told.done["timestamp"]) * _NS_PER_MS, span.start_time_unix_nano)
-    resource = Resource(attributes=[KeyValue(key=semconv.SERVICE_NAME, value=AnyValue(string_value=SERVICE))])
+    resource = Resource(attributes=encode_attributes({semconv.SERVICE_NAME: SERVICE}))
     by_scope = ScopeSpans(scope=InstrumentationScope(name=SERVICE), spans=[span])
     by_resource = ResourceSpans(resource=resource, scope_spans=[by_scope])
     return ExportTraceServiceRequest(resource_spans=[by_resource]).SerializeToString()

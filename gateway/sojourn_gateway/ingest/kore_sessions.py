@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs, ScopeLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from sojourn import semconv
 from sojourn_gateway.ingest.agentops_events import fact
+from sojourn_gateway.ingest.attributes import encode_attributes
 
 if TYPE_CHECKING:
     from sojourn_gateway.ingest.agentops_events import Value
@@ -28,6 +28,8 @@ def encode_begun(session_id: str, agent: str, now_ns: int) -> bytes:
         fact(session_id, semconv.SESSION_START, f"start {session_id}", now_ns, named),
         fact(session_id, semconv.SESSION_UPDATE, f"agent {agent}", now_ns, declared),
     ]
-    service = KeyValue(key=semconv.SERVICE_NAME, value=AnyValue(string_value=_SERVICE))
-    told = ResourceLogs(resource=Resource(attributes=[service]), scope_logs=[ScopeLogs(log_records=records)])
+    told = ResourceLogs(
+        resource=Resource(attributes=encode_attributes({semconv.SERVICE_NAME: _SERVICE})),
+        scope_logs=[ScopeLogs(log_records=records)],
+    )
     return ExportLogsServiceRequest(resource_logs=[told]).SerializeToString()

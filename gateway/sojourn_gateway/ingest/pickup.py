@@ -11,11 +11,12 @@ from uuid import NAMESPACE_OID, uuid5
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 
 from sojourn import journal, semconv
 from sojourn.journal import Frame, Header, Kind, NotAJournal
+from sojourn_gateway.ingest.attributes import encode_attributes
 from sojourn_gateway.model.faults import Malformed
 
 if TYPE_CHECKING:
@@ -240,22 +241,20 @@ def _note_spans(request: ExportTraceServiceRequest, seen: _Seen) -> None:
 
 def _endings(header: Header, sessions: Iterable[str], time_ns: int) -> bytes:
     """The ends that the process did not write. The same journal gives the same records, however often it is swept."""
-
-    def text(key: str, value: str) -> KeyValue:
-        return KeyValue(key=key, value=AnyValue(string_value=value))
-
     records = [
         LogRecord(
             time_unix_nano=time_ns,
             observed_time_unix_nano=time_ns,
             event_name=semconv.SESSION_END,
-            attributes=[
-                text(semconv.SESSION_ID, session),
-                text(semconv.LOG_UID, uuid5(NAMESPACE_OID, f"{header.chain} {session}").hex),
-                text(semconv.SESSION_END_STATE, "Indeterminate"),
-                text(semconv.SESSION_END_REASON, _DIED),
-                KeyValue(key=semconv.SESSION_END_EXPLICIT, value=AnyValue(bool_value=False)),
-            ],
+            attributes=encode_attributes(
+                {
+                    semconv.SESSION_ID: session,
+                    semconv.LOG_UID: uuid5(NAMESPACE_OID, f"{header.chain} {session}").hex,
+                    semconv.SESSION_END_STATE: "Indeterminate",
+                    semconv.SESSION_END_REASON: _DIED,
+                    semconv.SESSION_END_EXPLICIT: False,
+                }
+            ),
         )
         for session in sessions
     ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from sojourn_gateway.engine import wire
 from sojourn_gateway.engine.values import key_values_in
+from sojourn_gateway.ingest.attributes import encode_attributes
 from sojourn_gateway.model.faults import TooLarge
 
 if TYPE_CHECKING:
@@ -26,10 +26,7 @@ def tell_beside(request: bytes, told: Mapping[str, str]) -> bytes:
     One that cannot be read stays as it is: whoever takes it in says so. Raises `TooLarge` for one of so many resources
     that telling it to each would make it another request.
     """
-    pairs = {
-        key: wire.bytes_field(1, KeyValue(key=key, value=AnyValue(string_value=value)).SerializeToString())
-        for key, value in told.items()
-    }
+    pairs = {one.key: wire.bytes_field(1, one.SerializeToString()) for one in encode_attributes(told)}
     try:
         unread = wire.field(wire.REQUEST.FromString(request), "items")
         if not unread:

@@ -11,7 +11,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from sojourn import semconv
 from sojourn_gateway.ingest.agentops_events import error_record, fact, step_of
 from sojourn_gateway.ingest.agentops_rows import Action, Failure, as_text, items_of, parse_event
-from sojourn_gateway.keeping.made import Made, attributes, moment_ns, number, span_id, text, trace_id
+from sojourn_gateway.ingest.attributes import encode_attributes
+from sojourn_gateway.keeping.made import Made, moment_ns, number, span_id, text, trace_id
 from sojourn_gateway.model.faults import Malformed
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def make_span(told: Told, in_trace: str, made: Made) -> None:
         kind=_kind(text(told, "span_kind")),
         start_time_unix_nano=start_ns,
         end_time_unix_nano=max(start_ns, end_ns),
-        attributes=attributes(said),
+        attributes=encode_attributes(said),
     )
     if parent := text(told, "parent_span_id"):
         span.parent_span_id = span_id(parent)
@@ -150,7 +151,7 @@ def _add_events(span: Span, told: Told) -> None:
         at_ns = moment_ns({"event": moments[index]}, "event") if index < len(moments) else None
         said = dict(_flat(kept[index], "")) if index < len(kept) else {}
         span.events.add(
-            name=as_text(name), time_unix_nano=at_ns or span.start_time_unix_nano, attributes=attributes(said)
+            name=as_text(name), time_unix_nano=at_ns or span.start_time_unix_nano, attributes=encode_attributes(said)
         )
 
 

@@ -15,9 +15,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from sojourn import semconv
 from sojourn_gateway.ingest.agentops_rows import as_text, items_of
+from sojourn_gateway.ingest.attributes import encode_attributes
 from sojourn_gateway.keeping.made import (
     Made,
-    attributes,
     hex_span_id,
     hex_trace_id,
     moment_ns,
@@ -136,7 +136,7 @@ def make_trace(told: Told, made: Made) -> None:
             kind=Span.SPAN_KIND_INTERNAL,
             start_time_unix_nano=start_ns,
             end_time_unix_nano=start_ns + round(max(0.0, min(lasts, 1e6)) * 1e9),
-            attributes=attributes(said),
+            attributes=encode_attributes(said),
         )
     )
     made.add_scores(_columns(told, "trace", hex_trace_id(own), start_ns))
@@ -165,7 +165,7 @@ def make_observation(told: Told, made: Made, trace: Mapping[str, Any] | None = N
             start_time_unix_nano=start_ns,
             end_time_unix_nano=max(start_ns, end_ns),
             status=_status(told),
-            attributes=attributes(_observed(told, kind, name, own, in_trace, start_ns)),
+            attributes=encode_attributes(_observed(told, kind, name, own, in_trace, start_ns)),
         )
     )
     made.add_scores(_columns(told, "span", hex_span_id(own), start_ns))

@@ -11,12 +11,12 @@ from uuid import UUID
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs, ScopeLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 
 from sojourn_gateway.ingest.agentops_rows import as_text
+from sojourn_gateway.ingest.attributes import encode_attributes
 from sojourn_gateway.model.faults import Malformed
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ __all__ = [
     "Left",
     "Made",
     "Request",
-    "attributes",
     "hex_span_id",
     "hex_trace_id",
     "is_object",
@@ -51,7 +50,6 @@ _BYTES_AT_ONCE: Final = 4 * 1024 * 1024
 """Of spans, log records and scores, what one request holds."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_NS: Final = 2**63 - 1
-_MOST_WHOLE: Final = 2**63 - 1
 _UNITS: Final = ((10**17, 1), (10**14, 10**3), (10**11, 10**6), (0, 10**9))
 """From which size on a number since 1970 counts nanoseconds, microseconds, milliseconds; below: seconds."""
 
@@ -109,7 +107,7 @@ class Made:
 
     def requests(self) -> list[Request]:
         """The spans and log records as OTLP."""
-        resource = Resource(attributes=attributes(self.resource))
+        resource = Resource(attributes=encode_attributes(self.resource))
         found: list[Request] = []
         for some in _apart(self.spans):
             spans = ResourceSpans(resource=resource, scope_spans=[ScopeSpans(spans=some)])
@@ -160,11 +158,6 @@ def hex_trace_id(own: str) -> str:
 def hex_span_id(own: str) -> str:
     """As `span_id`, in hexadecimal digits."""
     return span_id(own).hex()
-
-
-def attributes(told: Mapping[str, Any]) -> list[KeyValue]:
-    """Attributes of OTLP: scalars and lists of scalars as they are, anything else as JSON; what is None is left out."""
-    return [KeyValue(key=as_text(key), value=_any(value)) for key, value in told.items() if value is not None]
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
@@ -225,22 +218,3 @@ def _from_number(value: Any) -> int | None:
         return None
     unit = next(unit for least, unit in _UNITS if told >= least or not least)
     return value * unit if isinstance(value, int) else round(told * unit)
-
-
-def _any(value: Any) -> AnyValue:
-    match value:
-        case bool():
-            return AnyValue(bool_value=value)
-        case int() if abs(value) <= _MOST_WHOLE:
-            return AnyValue(int_value=value)
-        case float():
-            return AnyValue(double_value=value)
-        case str():
-            return AnyValue(string_value=as_text(value))
-        case list() | tuple():
-            items: list[Any] = list(value)  # pyright: ignore[reportUnknownArgumentType]  # JSON
-            if all(isinstance(one, str | int | float) for one in items):
-                return AnyValue(array_value=ArrayValue(values=[_any(one) for one in items]))
-            return AnyValue(string_value=as_text(items))
-        case _:
-            return AnyValue(string_value=as_text(value))

@@ -299,8 +299,8 @@ def _is_meant(asked: Stream, read: Read) -> bool:
     return asked.channel in (None, channel) and asked.environment in (None, environment)
 
 
-def _ranks_of_turns(read: Read) -> Mapping[str, Sequence[int]]:
-    """By trace, the places of its events among all of the session."""
+def _ranks_of_turns(read: Read) -> defaultdict[str, list[int]]:
+    """By trace, the places of its events among all of the session; of an unknown one, none."""
     ranks = defaultdict[str, list[int]](list)
     for rank, one in enumerate(read.planned):
         ranks[one.trace_id].append(rank)
