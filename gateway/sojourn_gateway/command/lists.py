@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from sojourn_gateway.apis.agentmark.shapes import Pagination
     from sojourn_gateway.command.output import Output
 
-__all__ = ["Listed", "add_list_options", "add_project", "list_query", "narrowed", "print_list", "print_place"]
+__all__ = [
+    "Listed",
+    "add_list_options",
+    "add_project",
+    "add_show",
+    "list_query",
+    "narrowed",
+    "print_list",
+    "print_place",
+]
 
 Listed = Literal["sessions", "traces", "spans", "scores"]
 
@@ -58,6 +67,14 @@ def add_list_options(
 def add_project(parser: argparse.ArgumentParser) -> None:
     """Which project."""
     parser.add_argument("--project", default=None, help="the project (default: that of requests without a key)")
+
+
+def add_show(parser: argparse.ArgumentParser, told: str, its_id: str) -> None:
+    """The action that shows one of what is listed."""
+    show = parser.add_subparsers(dest="action", metavar="show").add_parser("show", help=told)
+    show.add_argument("id", help=its_id)
+    show.add_argument("--json", action="store_true", help="print JSON")
+    add_project(show)
 
 
 def list_query(listed: Listed, asked: argparse.Namespace) -> dict[str, str | None]:

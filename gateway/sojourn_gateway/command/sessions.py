@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast, get_args
 from rich.text import Text
 
 from sojourn_gateway import wording
-from sojourn_gateway.command.lists import add_list_options, add_project, list_query, narrowed, print_place
+from sojourn_gateway.command.lists import add_list_options, add_show, list_query, narrowed, print_place
 from sojourn_gateway.command.output import words
 from sojourn_gateway.command.source import open_source
 from sojourn_gateway.command.table import Columns, print_table
@@ -45,11 +45,7 @@ def add_sessions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", choices=get_args(EndState), default=None, help="only those that stand so")
     parser.add_argument("--user", default=None, help="only those of this user")
     parser.add_argument("--all", action="store_true", help="also traces that carry no session id")
-    actions = parser.add_subparsers(dest="action", metavar="show")
-    show = actions.add_parser("show", help="show one session as a tree")
-    show.add_argument("id", help="its id, or the first characters of it")
-    show.add_argument("--json", action="store_true", help="print JSON")
-    add_project(show)
+    add_show(parser, "show one session as a tree", "its id, or the first characters of it")
 
 
 def list_sessions(home: Home, output: Output, asked: argparse.Namespace, settings: Settings) -> int:

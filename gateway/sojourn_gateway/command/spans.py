@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from rich.text import Text
 
 from sojourn_gateway import wording
-from sojourn_gateway.command.lists import add_list_options, add_project, list_query, print_list
+from sojourn_gateway.command.lists import add_list_options, add_show, list_query, print_list
 from sojourn_gateway.command.output import words
 from sojourn_gateway.command.source import open_source
 from sojourn_gateway.command.table import Columns
@@ -47,11 +47,7 @@ def add_spans(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kind", choices=tuple(_KINDS), default=None, help="only calls of models, or all other steps")
     parser.add_argument("--status", choices=("OK", "ERROR"), default=None, help="only those that ended so")
     parser.add_argument("--name", default=None, help="part of the name")
-    actions = parser.add_subparsers(dest="action", metavar="show")
-    show = actions.add_parser("show", help="show one step with its content")
-    show.add_argument("id", help="its id")
-    show.add_argument("--json", action="store_true", help="print JSON")
-    add_project(show)
+    add_show(parser, "show one step with its content", "its id")
 
 
 def run_spans(home: Home, settings: Settings, output: Output, asked: argparse.Namespace) -> int:

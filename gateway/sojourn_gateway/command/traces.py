@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from rich.text import Text
 
 from sojourn_gateway import wording
-from sojourn_gateway.command.lists import add_list_options, add_project, list_query, print_list
+from sojourn_gateway.command.lists import add_list_options, add_show, list_query, print_list
 from sojourn_gateway.command.output import words
 from sojourn_gateway.command.source import open_source
 from sojourn_gateway.command.table import Columns
@@ -42,11 +42,7 @@ def add_traces(parser: argparse.ArgumentParser) -> None:
     add_list_options(parser, "traces", get_args(SortTraces), "start_time")
     parser.add_argument("--status", choices=("OK", "ERROR"), default=None, help="only those that ended so")
     parser.add_argument("--user", default=None, help="only those of this user")
-    actions = parser.add_subparsers(dest="action", metavar="show")
-    show = actions.add_parser("show", help="show one trace as a tree")
-    show.add_argument("id", help="its id, with dashes or without")
-    show.add_argument("--json", action="store_true", help="print JSON")
-    add_project(show)
+    add_show(parser, "show one trace as a tree", "its id, with dashes or without")
 
 
 def run_traces(home: Home, settings: Settings, output: Output, asked: argparse.Namespace) -> int:
